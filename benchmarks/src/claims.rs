@@ -1,4 +1,4 @@
-//! What the results must show, as ratios in one run.
+//! The claims that the results must show, as ratios in one run.
 
 use zctor_benchmarks::libraries::{ENTRANTS, Kind, OURS};
 use zctor_benchmarks::measure::{CPU, is_cpu};

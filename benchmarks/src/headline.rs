@@ -1,4 +1,4 @@
-//! What the README and the guide show of the results: one table and one chart, and the way there.
+//! The results as the README and the guide show them: one table and one chart, and the way there.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a workload may ask of a library, and what an actor of a workload is.
+//! A library, as a workload uses it, and an actor of a workload.
 //!
 //! A workload is written once, against [`Library`]; a library is one file in `libraries/` that says how it hosts a
 //! [`Behaviour`]. Everything is generic, nothing is boxed on the way: after compilation each library runs the handler

@@ -1,4 +1,4 @@
-//! What the runs gave.
+//! The results of the runs.
 
 /// A row of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]

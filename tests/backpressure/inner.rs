@@ -52,6 +52,8 @@ enum SinkMessage {
     Put(#[key] u32, Item),
     #[reply(u32)]
     Ask(#[key] u32, Item),
+    /// With the same keys as `Put`.
+    Set(#[key] u32, u32),
     /// Without a key.
     Tell(u32),
     Hold(Gate),
@@ -69,6 +71,9 @@ impl SinkHandler for Sink {
     fn ask(&mut self, _: &mut Context<SinkMessage>, _: u32, item: Item) -> u32 {
         self.0.send((item.from, item.number)).expect("the test listens");
         item.number
+    }
+    fn set(&mut self, _: &mut Context<SinkMessage>, _: u32, number: u32) {
+        self.0.send((u32::MAX, number)).expect("the test listens");
     }
     fn tell(&mut self, _: &mut Context<SinkMessage>, number: u32) {
         self.0.send((u32::MAX, number)).expect("the test listens");
@@ -92,7 +97,7 @@ type Lost = Arc<Mutex<Vec<(u32, u32, Undelivered)>>>;
 fn item(message: SinkMessage) -> Option<(u32, u32)> {
     match message {
         SinkMessage::Put(_, item) | SinkMessage::Ask(_, item) => Some((item.from, item.number)),
-        SinkMessage::Tell(number) => Some((u32::MAX, number)),
+        SinkMessage::Set(_, number) | SinkMessage::Tell(number) => Some((u32::MAX, number)),
         _ => None,
     }
 }
@@ -203,18 +208,52 @@ fn a_newer_message_takes_the_place_of_the_one_with_its_variant_and_key() {
             for number in 0..12 {
                 sink.put(number % 4, Item::new(0, number)).expect("one a key waits");
             }
+            sink.set(2, 15).expect("another variant, though with the same key");
             sink.tell(20).expect("another variant");
             sink.tell(21).expect("it has no key, and takes the place of the one before");
             // Calls stand for themselves.
             let asked = [30, 31].map(|number| sink.non_blocking().ask(0, Item::new(0, number)));
-            (40..43).for_each(|key| sink.put(key, Item::new(0, key)).expect("there is room for ten"));
+            (40..42).for_each(|key| sink.put(key, Item::new(0, key)).expect("there is room for ten"));
             assert!(sink.put(50, Item::new(0, 50)).is_err_and(|error| error.is_full()), "an eleventh key");
             sink.put(2, Item::new(0, 60)).expect("its key has a place");
             asked
         });
         let lost = [0, 1, 2, 3, 4, 5, 6, 7, 20, 10].map(|number| (number, Undelivered::Conflated)).to_vec();
-        assert_eq!(held.open(), (vec![8, 9, 60, 11, 21, 30, 31, 40, 41, 42], lost));
+        assert_eq!(held.open(), (vec![8, 9, 60, 11, 15, 21, 30, 31, 40, 41], lost));
         assert_eq!(asked.map(|asked| asked.wait()), [Ok(30), Ok(31)]);
+    });
+}
+
+#[test]
+fn instances_of_one_thread_share_its_bound_and_keep_their_values_apart() {
+    bounded(|| {
+        for policy in POLICIES {
+            let engine = ActorEngine::new();
+            engine.on_dead_letter(|_| {});
+            let ((one, handled, _), (other, by_second, _)) = (sink(), sink());
+            engine.spawn(ActorThread::new().inner_bound(4, policy).register(one).register(other)).unwrap();
+            let sinks = engine.client::<SinkMessage>().unwrap();
+            let (first, second) = (sinks.pin(sinks.instances()[0]), sinks.pin(sinks.instances()[1]));
+            let (from, gate) = (engine.start(sink().0).unwrap(), Gate::new());
+            first.hold(gate.clone()).unwrap();
+            gate.await_arrivals(1);
+            let held = Held { engine, sink: first, from, handled, lost: Lost::default(), gate };
+            let accepted = held.inside(move |_, first| {
+                [(&first, 1), (&second, 1), (&first, 1), (&second, 2), (&first, 3), (&second, 3)]
+                    .into_iter()
+                    .zip(0..)
+                    .filter_map(|((to, key), number)| to.put(key, Item::new(0, number)).is_ok().then_some(number))
+                    .collect::<Vec<u32>>()
+            });
+            let (by_first, _) = held.open();
+            let by_second: Vec<u32> = by_second.try_iter().map(|(_, number)| number).collect();
+            let expected: (&[u32], [&[u32]; 2]) = match policy {
+                Inner::Refuse => (&[0, 1, 2, 3], [&[0, 2], &[1, 3]]),
+                Inner::DropOldest => (&[0, 1, 2, 3, 4, 5], [&[2, 4], &[3, 5]]),
+                _ => (&[0, 1, 2, 3, 4], [&[2, 4], &[1, 3]]),
+            };
+            assert_eq!((&*accepted, [&*by_first, &*by_second]), expected, "{policy:?}");
+        }
     });
 }
 

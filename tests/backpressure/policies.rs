@@ -1,4 +1,4 @@
-//! What becomes of what finds no room is said by the policy; a bounded mailbox holds up those outside and nobody
+//! The policy says what becomes of a message that finds no room; a bounded mailbox holds up senders outside, and none
 //! inside.
 
 use std::sync::mpsc::{self, Sender};
@@ -221,6 +221,43 @@ fn a_handler_finds_room_by_every_view_in_every_full_mailbox() {
                 assert_eq!(seen, (0..=11).collect::<Vec<_>>(), "other engine: {other_engine}, {overflow:?}");
                 assert_eq!(held.engine.stats().dead_letters, 0);
             }
+        }
+    });
+}
+
+// Issue 15: of 20,000 orders of a gateway 12,679 failed with `Full`, since those of its customers filled the mailbox.
+#[test]
+fn of_thousands_of_pipes_into_a_mailbox_that_outsiders_have_filled_none_fails() {
+    const ORDERS: u32 = if cfg!(miri) { 20 } else { 7_000 };
+    bounded(|| {
+        for overflow in [Overflow::Wait, Overflow::Refuse, Overflow::DropNewest] {
+            let held = held(8, overflow);
+            held.work.send_all((0..8).map(|_| WorkMessage::Note(0))).unwrap();
+            let (actor, seen) = work();
+            let (tell, told) = mpsc::channel();
+            let order = move |ctx: &mut Context<WorkMessage>| {
+                for number in 0..ORDERS {
+                    let check = ctx.non_blocking::<WorkMessage>().expect("it lives").within(LIMIT).ask(number);
+                    ctx.pipe(check, move |outcome| {
+                        WorkMessage::Note(if outcome == Ok(number) { number } else { ORDERS })
+                    });
+                }
+                tell.send(()).expect("the test listens");
+            };
+            held.engine.start(actor).unwrap().run(Box::new(order)).unwrap();
+            receive(&told);
+            if overflow != Overflow::DropNewest {
+                assert!(
+                    held.work.non_blocking().note(0).is_err_and(|error| error.is_full()),
+                    "outside there is no room"
+                );
+            }
+            held.gate.open();
+            held.engine.settle();
+            let mut answered: Vec<u32> = seen.try_iter().map(|(_, number)| number).collect();
+            answered.sort_unstable();
+            assert!(answered.into_iter().eq(0..ORDERS), "{overflow:?}: none failed");
+            assert_eq!(held.engine.stats().dead_letters, 0);
         }
     });
 }

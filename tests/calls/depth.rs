@@ -1,4 +1,4 @@
-//! Whom a handler may wait for is decided by call depths alone, wherever the two live and whichever hook it is.
+//! Call depths alone decide for whom a handler may wait, wherever the two live and whichever hook it is.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;

@@ -54,9 +54,10 @@ enum GatewayMessage {
     Late(Result<u64, CallError>),
     #[reply(u64)]
     TakenBack,
-    /// Waits in vain under its caller's deadline, keeps the reply, and says what it has seen.
+    /// Waits in vain under its caller's deadline, keeps the reply, and says what it has seen. The call has this limit
+    /// of its own.
     #[reply(())]
-    Keep(Sender<Seen>),
+    Keep(Option<Duration>, Sender<Seen>),
     /// Waits for what it has kept.
     #[reply(Result<u64, CallError>)]
     Kept,
@@ -91,8 +92,9 @@ impl GatewayHandler for Gateway {
     fn taken_back(&mut self, _: &mut Context<GatewayMessage>) -> u64 {
         self.taken_back
     }
-    fn keep(&mut self, ctx: &mut Context<GatewayMessage>, seen: Sender<Seen>) {
-        let reserved = ctx.client::<RiskMessage>().expect("it lives").request(RiskMessage::reserve(7));
+    fn keep(&mut self, ctx: &mut Context<GatewayMessage>, limit: Option<Duration>, seen: Sender<Seen>) {
+        let risk = ctx.client::<RiskMessage>().expect("it lives");
+        let reserved = limit.map_or_else(|| risk.clone(), |limit| risk.within(limit)).request(RiskMessage::reserve(7));
         for outcome in [Some(reserved.wait()), reserved.wait_timeout(LIMIT), reserved.try_take()] {
             seen.send(outcome).expect("the test listens");
         }
@@ -115,11 +117,14 @@ impl GatewayHandler for Gateway {
 
 /// An engine whose risk is held at the gate.
 fn held() -> (ActorEngine, RiskClient, GatewayClient, Gate) {
-    let engine = ActorEngine::new();
+    held_in(ActorEngine::new())
+}
+
+fn held_in(engine: ActorEngine) -> (ActorEngine, RiskClient, GatewayClient, Gate) {
     let risk = engine.pool(1, RiskMessage::actor(Risk::default)).expect("the factory does not fail");
     let gateway = engine.pool(1, GatewayMessage::actor(Gateway::default)).expect("the factory does not fail");
     let gate = Gate::new();
-    risk.non_blocking().hold(gate.clone()).detach();
+    risk.within(LIMIT).non_blocking().hold(gate.clone()).detach();
     gate.await_arrivals(1);
     (engine, risk, gateway, gate)
 }
@@ -157,14 +162,33 @@ fn late_answers_are_all_taken_back() {
 #[test]
 fn a_pending_outlives_the_time_of_the_handler_that_waits_for_it() {
     bounded(|| {
-        let (_engine, risk, gateway, gate) = held();
+        for limit in [None, Some(LIMIT)] {
+            let (_engine, risk, gateway, gate) = held();
+            let (tell, told) = mpsc::channel();
+            outlast(|| gateway.within(PATIENCE).keep(limit, tell.clone()));
+            let up = || Some(Err(CallError::HandlerTimeout { message: "RiskMessage" }));
+            assert_eq!([receive(&told), receive(&told), receive(&told)], [up(), up(), None], "{limit:?}");
+            gate.open();
+            assert_eq!(gateway.kept(), Ok(Ok(7)), "{limit:?}");
+            assert_eq!(risk.exposure(), Ok(7), "{limit:?}");
+        }
+    });
+}
+
+#[test]
+fn a_handler_with_a_deadline_makes_pendings_without_the_default_of_the_engine() {
+    bounded(|| {
+        let default = Duration::from_millis(50);
+        let (_engine, risk, gateway, gate) = held_in(ActorEngine::builder().default_deadline(default).build());
         let (tell, told) = mpsc::channel();
-        outlast(|| gateway.within(PATIENCE).keep(tell.clone()));
-        let up = || Some(Err(CallError::HandlerTimeout { message: "RiskMessage" }));
-        assert_eq!([receive(&told), receive(&told), receive(&told)], [up(), up(), None]);
+        outlast(|| gateway.within(PATIENCE).keep(None, tell.clone()));
+        receive(&told);
+        // Let the default pass.
+        let (_never, nothing) = mpsc::channel::<()>();
+        let _ = nothing.recv_timeout(2 * default);
         gate.open();
-        assert_eq!(gateway.kept(), Ok(Ok(7)));
-        assert_eq!(risk.exposure(), Ok(7));
+        assert_eq!(gateway.within(LIMIT).kept(), Ok(Ok(7)));
+        assert_eq!(risk.within(LIMIT).exposure(), Ok(7));
     });
 }
 

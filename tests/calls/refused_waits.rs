@@ -43,6 +43,23 @@ fn a_wait_by_a_captured_client_is_refused_every_time_and_nothing_is_sent() {
 }
 
 #[test]
+fn a_refusal_names_who_would_wait_for_whom() {
+    bounded(|| {
+        let engine = engine_of_all();
+        let captured = engine.client::<TallyMessage>().unwrap();
+        let (tell, told) = mpsc::channel();
+        let wait = move |_: &mut Context<LowMessage>| tell.send(captured.increment()).expect("the test listens");
+        engine.call(LowMessage::run(Box::new(wait))).unwrap();
+        let refused = receive(&told).unwrap_err();
+        assert_eq!(refused, CallError::Undeclared { message: "TallyMessage", caller: Some("LowMessage") });
+        // As `unwrap` and `assert_eq!` print it, and as a log does.
+        for text in [format!("{refused:?}"), refused.to_string()] {
+            assert!(text.contains("LowMessage") && text.contains("TallyMessage"), "{text}");
+        }
+    });
+}
+
+#[test]
 fn a_wait_by_the_handle_of_the_engine_is_refused_every_time_and_nothing_is_sent() {
     bounded(|| {
         let engine = engine_of_all();

@@ -177,12 +177,22 @@ fn a_deferred_calls_handler_sees_it_by_both_ways() {
 #[test]
 fn a_caller_whose_time_is_up_is_gone() {
     bounded(|| {
-        let (_engine, task) = task();
+        let (engine, task) = task();
         let (tell, told) = mpsc::channel();
         // On a busy machine the time may be up before the handler begins.
-        let limit = Duration::from_millis(5);
+        let mut limit = Duration::from_millis(5);
         while let Err(CallError::Timeout { begun: false, .. }) = task.within(limit).until_gone(tell.clone()) {}
         assert_eq!(receive(&told), Duration::ZERO);
+        // Also if nobody looks at the reply, so that nobody gives the call up.
+        let left = loop {
+            let _kept = task.within(limit).non_blocking().until_gone(tell.clone());
+            engine.settle();
+            match told.try_recv() {
+                Ok(left) => break left,
+                Err(_) => limit *= 2,
+            }
+        };
+        assert_eq!(left, Duration::ZERO);
     });
 }
 

@@ -1,5 +1,4 @@
-//! Every test that the table of guarantees names is there, and the table is the same in the guide and in
-//! ARCHITECTURE.md.
+//! Every test that the guide's table of guarantees names is there, and the table stands in the guide alone.
 
 use std::fs;
 use std::path::Path;
@@ -47,8 +46,8 @@ fn each_promise_names_tests_that_exist() {
 }
 
 #[test]
-fn the_guide_and_the_architecture_promise_the_same() {
+fn the_table_stands_in_the_guide_alone() {
     let section = ARCHITECTURE.split_once("\n## Guarantees\n").expect("a section on guarantees").1;
     let section = section.split("\n## ").next().unwrap_or_default();
-    assert_eq!(rows(section), rows(GUIDE));
+    assert!(section.contains("(zctor/src/guide/guarantees.md)") && rows(section).is_empty(), "{section}");
 }

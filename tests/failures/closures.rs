@@ -1,10 +1,12 @@
-//! What a program hands to an engine is let go: when its instance has ended, or when the engine has stopped.
+//! Closures that a program hands to an engine are dropped when their instance has ended, or the engine has stopped.
 
 use std::sync::mpsc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use zctor::{ActorEngine, ActorThread, Context, DeadLetter, Ended, PanicEvent, Restart, Undelivered, actor};
+use zctor::{
+    ActorEngine, ActorThread, Context, DeadLetter, Ended, PanicEvent, Restart, Restarted, Slow, Undelivered, actor,
+};
 use zctor_tests::{Counter, DropGuard, bounded, receive};
 
 #[actor(ctx)]
@@ -120,6 +122,10 @@ fn every_closure_that_an_engine_takes_is_freed_after_the_shutdown() {
         engine.on_end(move |_: &Ended| held.touch());
         let held = hold(guard());
         engine.on_panic(move |_: &PanicEvent| held.touch());
+        let held = hold(guard());
+        engine.on_restart(move |_: &Restarted| held.touch());
+        let held = hold(guard());
+        engine.on_slow(Duration::from_secs(3600), move |_: &Slow| held.touch()).unwrap();
 
         // Of the calling thread.
         let here = engine.here().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zctor::{
     ActorEngine, AfterPanic, BoxError, CallError, Context, PanicEvent, PanicOrigin, Restart, WatchError, actor,
 };
-use zctor_tests::{bounded, receive, receive_many};
+use zctor_tests::{Gate, bounded, receive, receive_many};
 
 const LONG: Duration = Duration::from_secs(3600);
 const SENDS: usize = if cfg!(miri) { 50 } else { 10_000 };
@@ -178,12 +178,25 @@ fn each_of_ten_thousand_panics_of_sends_is_told_with_its_variant_and_text() {
 #[test]
 fn a_panic_of_a_call_is_told_before_its_caller_has_the_error() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let told = told(&engine);
-        let client = fragile(&engine, restless());
-        assert!(matches!(client.break_call(), Err(CallError::Panicked { .. })));
-        let panic = told.try_recv().expect("it was told");
-        assert_eq!(parts(&panic), (PanicOrigin::Handler("BreakCall"), "called", 1));
+        // It is built again, backs off at its third panic, or ends.
+        for (restart, before) in [(restless(), 0), (Restart::always().backoff(LONG, LONG), 2), (Restart::never(), 0)] {
+            let engine = ActorEngine::new();
+            let client = fragile(&engine, restart);
+            (0..before).for_each(|value| client.r#break(value).unwrap());
+            engine.settle();
+            let (gate, (tell, told)) = (Gate::new(), mpsc::channel());
+            let hook = gate.clone();
+            engine.on_panic(move |panic: &PanicEvent| {
+                tell.send(panic.clone()).unwrap_or_default();
+                hook.pass();
+            });
+            let asked = client.non_blocking().break_call();
+            let panic = receive(&told);
+            assert_eq!(parts(&panic), (PanicOrigin::Handler("BreakCall"), "called", before as usize + 1));
+            assert_eq!(asked.try_take(), None, "{panic}");
+            gate.open();
+            assert!(matches!(asked.wait(), Err(CallError::Panicked { .. })), "{panic}");
+        }
     });
 }
 

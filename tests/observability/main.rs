@@ -1,4 +1,4 @@
-//! What an engine says of itself while it runs.
+//! The statistics of an engine while it runs: queues, times, waits, slow handlers, and counts with their reasons.
 
 mod queues;
 mod reasons;

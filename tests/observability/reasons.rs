@@ -1,4 +1,4 @@
-//! What is refused, lost or given up is counted by type, with its reason; the rows add up to the totals.
+//! Each refusal, loss and timeout is counted by type, with its reason; the rows add up to the totals.
 
 use std::time::Duration;
 

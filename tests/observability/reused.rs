@@ -1,4 +1,4 @@
-//! Who looks at an engine while instances take turns in one place finds each by its own name, with what it has done
+//! A look at an engine while instances take turns in one place finds each by its own name, with what it has done
 //! itself.
 
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
-//! What is delivered goes into its mailbox at once where it can, and else through a feeder: in order either way, and
-//! the thread that delivers is never held up.
+//! A message that is delivered goes into its mailbox at once where it can, and else through a feeder: in order either
+//! way, and the thread that delivers is never held up.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;

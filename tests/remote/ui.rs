@@ -1,4 +1,4 @@
-//! What the compiler says of an enum that cannot travel, word for word: one mistake, one error.
+//! The compiler's errors for an enum that cannot travel, word for word: one mistake, one error.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What goes wrong at the seed's choice finds what a program does not allow for.
+//! Faults at the seed's choice find those that a program does not allow for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

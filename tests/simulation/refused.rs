@@ -1,4 +1,4 @@
-//! What a simulation cannot control is refused, with the reason.
+//! A thread, a wait or a runtime that a simulation cannot control is refused, with the reason.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

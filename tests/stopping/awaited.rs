@@ -144,6 +144,37 @@ fn stopped_is_ready_when_somebody_has_stopped_the_engine() {
 }
 
 #[test]
+fn stopped_is_not_ready_before_the_end_and_wakes_the_waker_of_its_last_poll_alone() {
+    struct Count(Counter);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.increment();
+        }
+    }
+    let waker = |woken: &Counter| Waker::from(Arc::new(Count(woken.clone())));
+    bounded(move || {
+        let (engine, door) = engine();
+        let gate = held(&door);
+        let [before, now, dropped] = [(); 3].map(|()| Counter::new());
+        let (mut stopped, mut gone) = (engine.stopped(), engine.stopped());
+        assert!(poll(&mut stopped, &waker(&before)).is_pending());
+        assert!(poll(&mut gone, &waker(&dropped)).is_pending());
+        drop(gone);
+        thread::scope(|scope| {
+            let shutdown = scope.spawn(|| engine.shutdown().is_ok());
+            while door.send(DoorMessage::Quit).is_ok() {
+                thread::yield_now();
+            }
+            assert!(poll(&mut stopped, &waker(&now)).is_pending(), "it has begun, and a handler runs");
+            gate.open();
+            assert!(shutdown.join().unwrap());
+        });
+        assert_eq!((before.get(), now.get(), dropped.get()), (0, 1, 0));
+        assert!(poll(&mut stopped, Waker::noop()).is_ready());
+    });
+}
+
+#[test]
 fn a_waker_that_panics_holds_up_nobody() {
     struct Bad;
     impl Wake for Bad {

@@ -1,4 +1,4 @@
-//! What a shutdown, and the statistics before it, say of every instance.
+//! The report of a shutdown, and the statistics before it, account for every instance.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What may leave its thread and what may not. It fails to compile where it fails.
+//! The types that may leave their thread, and those that may not. A failure is an error of the compiler.
 
 use std::cell::Cell;
 use std::fmt::Debug;

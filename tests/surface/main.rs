@@ -1,4 +1,4 @@
-//! What a user writes and sees: the macro, the types, the errors.
+//! The surface, as a user writes and sees it: the macro, the types, the errors.
 
 mod auto_traits;
 mod compiles;

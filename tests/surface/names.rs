@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use zctor::{ActorEngine, CallError, Message, actor};
+use zctor::{ActorEngine, CallError, Message, SpawnError, actor};
 use zctor_tests::bounded;
 
 #[actor]
@@ -60,6 +60,8 @@ fn registry_errors_statistics_and_reports_tell_generic_enums_apart() {
         for outcome in [numbers.last(), numbers.non_blocking().last().wait()] {
             assert_eq!(outcome.unwrap_err().message(), "TopicMessage<u32, 4>");
         }
+        let failed = engine.replace(numbers.instances()[0], Texts::actor(|| Topic::<4>)).unwrap_err();
+        assert!(matches!(failed, SpawnError::NoPlace { message: "TopicMessage<Vec<String>, 4>", .. }), "{failed}");
         let mut messages: Vec<_> = engine.shutdown().unwrap().instances.iter().map(|report| report.message).collect();
         messages.sort_unstable();
         assert_eq!(messages, ["TopicMessage<Vec<String>, 4>", "TopicMessage<u32, 4>"]);

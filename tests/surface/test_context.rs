@@ -153,6 +153,18 @@ fn a_call_is_answered_by_a_mock_in_the_contexts_engine() {
 }
 
 #[test]
+fn the_waits_of_a_handler_under_a_deadline_are_checked_as_on_an_actor_thread() {
+    bounded(|| {
+        let (mut ctx, mut shop) = (context::<ShopMessage>(), Shop::default());
+        let store = Mock::<StoreMessage>::new().script(Port::<StoreMessage>::Price, [Some(7)]);
+        ctx.engine().pool(1, store.actor()).unwrap();
+        assert_eq!(ctx.within(LIMIT, |ctx| shop.ask(ctx, "tea".to_owned())), Ok(7));
+        let own = ctx.within(LIMIT, |ctx| ctx.me().request(ShopMessage::start(None)).wait());
+        assert!(matches!(own, Err(CallError::Undeclared { message: "ShopMessage", .. })), "{own:?}");
+    });
+}
+
+#[test]
 fn contexts_of_several_actors_live_side_by_side() {
     bounded(|| {
         let (mut one, mut other) = (context::<ShopMessage>(), context::<ShopMessage>());

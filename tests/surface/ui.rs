@@ -1,4 +1,4 @@
-//! What the compiler says of a wrong definition or use, word for word: one mistake, one error.
+//! The compiler's errors for a wrong definition or use, word for word: one mistake, one error.
 //!
 //! The texts under `surface/ui/fail` are written by `TRYBUILD=overwrite cargo test --workspace --test ui` and then
 //! read.
@@ -64,7 +64,7 @@ fn one_mistake_is_one_error() {
             }
             // Of each field of the context that is of one thread: no trait of ours is asked, and so no text of ours
             // given.
-            Some("context_in_a_thread" | "context_shared_with_threads") => 2,
+            Some("context_in_a_thread" | "context_moved_to_a_thread" | "context_shared_with_threads") => 2,
             // Of the field, with our text, and of the place that needs the whole message to be `Send`.
             Some("message_not_send") => 2,
             // Of the result, which every method's is, and of this method, with the variant's own text.

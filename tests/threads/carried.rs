@@ -105,8 +105,14 @@ fn panics(code: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(code)).is_err()
 }
 
+/// Whether a wait of the root's was refused, in words that name both.
 fn undeclared<T: std::fmt::Debug>(outcome: Result<T, CallError>, of: &str) -> bool {
-    let refused = matches!(&outcome, Err(CallError::Undeclared { message, .. }) if *message == of);
+    undeclared_from(outcome, of, "RootMessage")
+}
+
+fn undeclared_from<T: std::fmt::Debug>(outcome: Result<T, CallError>, of: &str, by: &str) -> bool {
+    let refused =
+        matches!(&outcome, Err(CallError::Undeclared { message, caller }) if (*message, *caller) == (of, Some(by)));
     assert!(refused, "{outcome:?}");
     refused
 }
@@ -350,7 +356,7 @@ fn carried_code_counts_as_inside_while_the_engine_stops() {
                 let carried = ctx.carry();
                 elsewhere(|| {
                     held.pass();
-                    tell.send((outside.double(1), carried.run(|| outside.double(1)))).unwrap();
+                    tell.send((outside.double(1), carried.run(|| outside.double(1)), outside.double(1))).unwrap();
                 });
             }))
             .detach();
@@ -358,7 +364,7 @@ fn carried_code_counts_as_inside_while_the_engine_stops() {
         engine.handle().stop();
         gate.open();
         let stopped = Err(CallError::Stopped { message: "LeafMessage" });
-        assert_eq!(receive(&told), (stopped, Ok(2)));
+        assert_eq!(receive(&told), (stopped.clone(), Ok(2), stopped));
         assert_eq!(engine.shutdown().unwrap().handled(), 2);
     });
 }
@@ -381,7 +387,61 @@ fn in_another_handler_the_stricter_of_both_depths_holds() {
         judge.run(carried, code).unwrap();
         let (leaf, middle) = place.lock().unwrap().take().unwrap();
         assert_eq!(leaf, Ok(2));
-        undeclared(middle, "MiddleMessage");
+        undeclared_from(middle, "MiddleMessage", "JudgeMessage");
+    });
+}
+
+#[test]
+fn in_another_handler_the_earlier_of_both_deadlines_holds() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let leaf = engine.pool(1, LeafMessage::actor(Leaf::default)).unwrap();
+        let root = engine.pool(1, RootMessage::actor(|| Root)).unwrap();
+        let judge = engine.pool(1, JudgeMessage::actor(|| Judge)).unwrap();
+        let carried = with(&root, |ctx| ctx.carry());
+        let gate = Gate::new();
+        let mut limit = Duration::from_millis(50);
+        let told = loop {
+            let (tell, told) = mpsc::channel();
+            let (leaf, closed) = (leaf.clone(), gate.clone());
+            let code: Code = Box::new(move || tell.send(leaf.hold(closed)).unwrap());
+            match judge.within(limit).run(carried.clone(), code) {
+                // The machine is so busy that the handler had not begun by then.
+                Err(CallError::Timeout { begun: false, .. }) => limit *= 2,
+                outcome => {
+                    assert!(matches!(outcome, Err(CallError::Timeout { .. }) | Ok(())), "{outcome:?}");
+                    break told;
+                }
+            }
+        };
+        let outcome =
+            told.recv_timeout(Duration::from_secs(60)).expect("the root has no deadline, and the judge has one");
+        assert!(matches!(outcome, Err(CallError::Timeout { message: "LeafMessage", .. })), "{outcome:?}");
+        gate.open();
+    });
+}
+
+#[test]
+fn what_is_a_part_of_two_handlers_waits_for_nothing_on_either_thread() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let both = || {
+            let leaf = LeafMessage::actor(Leaf::default);
+            ActorThread::new().register(RootMessage::actor(|| Root)).register(leaf)
+        };
+        engine.spawn(both()).unwrap();
+        engine.spawn(both()).unwrap();
+        let (roots, leaves) = (engine.client::<RootMessage>().unwrap(), engine.client::<LeafMessage>().unwrap());
+        let pins = |at: usize| (roots.pin(roots.instances()[at]), leaves.pin(leaves.instances()[at]));
+        let ((first, near_first), (second, near_second)) = (pins(0), pins(1));
+        let of_second = with(&second, |ctx| ctx.carry());
+        let outcomes = with(&first, move |ctx| {
+            let of_first = ctx.carry();
+            // A limit, since nobody would serve it.
+            let ask = |leaf: &LeafClient| leaf.within(Duration::from_millis(500)).double(1);
+            elsewhere(|| of_first.run(|| of_second.run(|| (ask(&near_first), ask(&near_second)))))
+        });
+        assert!(undeclared(outcomes.0, "LeafMessage") && undeclared(outcomes.1, "LeafMessage"));
     });
 }
 

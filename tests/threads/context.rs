@@ -1,4 +1,4 @@
-//! What a handler is given: where it runs, itself, its thread's instances, new instances, its end.
+//! The context of a handler: where it runs, itself, its thread's instances, new instances, its end.
 
 use std::collections::HashSet;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Whatever the loop itself waits for, the instances of its thread are served meanwhile.
+//! While the loop itself waits, for whatever it is, the instances of its thread are served.
 
 use std::rc::Rc;
 use std::sync::mpsc::{self, Sender};

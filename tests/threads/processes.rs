@@ -1,4 +1,4 @@
-//! What needs a process of its own: what happens after a `fork`, and where the system refuses threads.
+//! Tests that need a process of their own: after a `fork`, where the system refuses threads, and on standard error.
 //!
 //! Each scene is this program again, with the scene's name as argument.
 
@@ -13,7 +13,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, CallError, Context, ReplyTo, actor};
-use zctor_tests::{LIMIT, bounded};
+use zctor_tests::{Gate, LIMIT, bounded};
 
 #[actor]
 enum SilentMessage {
@@ -96,6 +96,72 @@ fn serve_without_a_thread() {
     assert_eq!(work.work(), Ok(true));
 }
 
+#[actor(ctx)]
+enum LoudMessage {
+    Hold(Gate),
+    #[reply(())]
+    Ask,
+    Break,
+    End,
+    Note,
+}
+
+struct Loud;
+
+impl LoudHandler for Loud {
+    fn hold(&mut self, _: &mut Context<LoudMessage>, gate: Gate) {
+        gate.pass();
+    }
+    fn ask(&mut self, _: &mut Context<LoudMessage>) {}
+    fn r#break(&mut self, _: &mut Context<LoudMessage>) {
+        panic!("out of luck");
+    }
+    fn end(&mut self, ctx: &mut Context<LoudMessage>) {
+        ctx.stop();
+    }
+    fn note(&mut self, _: &mut Context<LoudMessage>) {}
+}
+
+/// A call that is given up, then a panic, then a message that nobody handles, in an engine without hooks.
+fn without_hooks() {
+    // The lines of the standard library.
+    std::panic::set_hook(Box::new(|_| {}));
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let loud = engine.start(LoudMessage::actor(|| Loud)).expect("it starts");
+        let gate = Gate::new();
+        loud.hold(gate.clone()).expect("it lives");
+        gate.await_arrivals(1);
+        drop(loud.non_blocking().ask());
+        gate.open();
+        loud.r#break().expect("it lives");
+        loud.send_all([LoudMessage::End, LoudMessage::Note]).expect("it lives");
+        let report = engine.shutdown().expect("every handler returns");
+        assert_eq!((report.skipped, report.dead_letters, report.panicked()), (1, 2, 1));
+    });
+}
+
+const LINES: &str = "what_no_hook_is_told_is_a_line_but_for_what_was_given_up";
+
+/// Whether the standard error of that scene has the lines that it should, and no other.
+fn lines_are_told() -> bool {
+    let scene = Command::new(env::current_exe().expect("this program has a path")).arg(LINES).output();
+    let scene = scene.expect("it runs again");
+    let said = String::from_utf8_lossy(&scene.stderr);
+    // With the feature `tracing`, events stand in for the lines, and nobody listens to them here.
+    let expected: &[&str] = if cfg!(feature = "tracing") {
+        &[]
+    } else {
+        &[
+            "zctor: `LoudMessage::Break` of 0.0 panicked: out of luck (1 in its window); it is rebuilt",
+            "zctor: `LoudMessage::Note` for 0.0 was not handled: its instance had ended",
+        ]
+    };
+    let is_told = said.lines().eq(expected.iter().copied());
+    println!("test {LINES} ... {}{}", scene.status, if is_told { "" } else { &said });
+    is_told && scene.status.success()
+}
+
 const SCENES: [(&str, fn()); 3] = [
     ("the_limit_comes_after_a_fork", after_a_fork),
     ("the_limit_comes_where_threads_are_refused", await_limit),
@@ -131,6 +197,10 @@ fn main() -> ExitCode {
         scene();
         return ExitCode::SUCCESS;
     }
+    if argument.as_deref() == Some(LINES) {
+        without_hooks();
+        return ExitCode::SUCCESS;
+    }
     let failed = SCENES.iter().filter(|(name, _)| !run(name)).count();
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 && lines_are_told() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

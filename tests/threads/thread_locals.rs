@@ -1,5 +1,5 @@
-//! What the user keeps in thread-locals is dropped at the very end of a thread: calls, shutdowns and drops of engines
-//! made there end too.
+//! Values that the user keeps in thread-locals are dropped at the very end of a thread: calls, shutdowns and drops of
+//! engines made there end too.
 
 use std::cell::RefCell;
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -6,7 +6,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use zctor::{ActorEngine, ActorThread, Overflow, actor};
+use zctor::{ActorEngine, ActorThread, Context, Overflow, actor, first};
 use zctor_tests::{Gate, bounded};
 
 #[actor]
@@ -51,6 +51,23 @@ impl WebHandler for Web {
         let Self { adder, runtime } = self;
         // Its depth is not above the adder's, so only a reply that is there can be taken.
         runtime.block_on(async { adder.add(1, 1).await.unwrap_or(0) })
+    }
+}
+
+#[actor(calls(AdderMessage))]
+enum CallerMessage {
+    /// Calls inside an executor, by the context.
+    #[reply([bool; 2])]
+    CallInside,
+}
+
+struct Caller(Runtime);
+
+impl CallerHandler for Caller {
+    fn call_inside(&mut self, ctx: &mut Context<CallerMessage>) -> [bool; 2] {
+        self.0.block_on(async {
+            [is_refused(|| ctx.call(AdderMessage::add(1, 1))), is_refused(|| ctx.call_local(AdderMessage::add(1, 1)))]
+        })
     }
 }
 
@@ -117,6 +134,14 @@ fn every_blocking_wait_on_a_thread_of_a_runtime_panics_and_says_what_to_write() 
                 assert!(is_refused(|| engine.handle().call(AdderMessage::add(1, 2))));
                 assert!(is_refused(|| adder.call_all(AdderMessage::add(1, 2))));
                 assert!(is_refused(|| engine.call_all(AdderMessage::add(1, 2))));
+                assert!(is_refused(|| adder.call_all_with(|_| AdderMessage::add(1, 2))));
+                assert!(is_refused(|| engine.call_all_with(|_| AdderMessage::add(1, 2))));
+                assert!(is_refused(|| engine.handle().call_all(AdderMessage::add(1, 2))));
+                assert!(is_refused(|| engine.handle().call_all_with(|_| AdderMessage::add(1, 2))));
+                assert!(is_refused(|| first([adder.non_blocking().add(1, 2)]).wait()));
+                assert!(is_refused(|| first([adder.non_blocking().add(1, 2)]).wait_timeout(Duration::ZERO)));
+                let here = engine.here().expect("this thread is no actor thread");
+                assert!(is_refused(|| here.run()));
                 assert!(is_refused(|| adder.non_blocking().add(1, 2).wait()));
                 assert!(is_refused(|| adder.non_blocking().add(1, 2).wait_timeout(Duration::ZERO)));
                 assert!(is_refused(|| engine.settle()));
@@ -201,6 +226,16 @@ fn starting_actors_and_dropping_an_engine_do_not_panic() {
                 drop(engine);
             });
         }
+    });
+}
+
+#[test]
+fn a_call_by_the_context_inside_an_executor_of_a_handler_panics() {
+    bounded(|| {
+        let (engine, _adder) = engine();
+        let [runtime, _] = runtimes();
+        let caller = engine.start(CallerMessage::actor_once(move || Caller(runtime))).expect("it starts");
+        assert_eq!(caller.call_inside(), Ok([true, true]));
     });
 }
 

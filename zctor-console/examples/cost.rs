@@ -1,12 +1,12 @@
-//! What a look costs: messages from a thread to another, without a console, with one that nobody looks at, and with looks
-//! twice a second; and how long a look at many instances takes.
+//! The cost of a look: messages from a thread to another, without a console, with one that nobody looks at, and with
+//! looks twice a second; and how long a look at many instances takes.
 //!
 //! A round has all three, each for two seconds, in an order that turns, so that what slows the machine meets all of them
 //! alike. A figure is a ratio within a round; the median of the rounds is printed, and the interval in which the true one
 //! lies with 95 % at least. Two minutes on a quiet machine tell 2 %.
 //!
 //! ```text
-//! cargo run --release -p zctor-console --example cost
+//! cargo run --release -p zctor-console --example cost [ROUNDS]
 //! ```
 
 use std::error::Error;
@@ -98,7 +98,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     stretch()?;
     let [mut bases, mut unseens, mut looks] = [const { Vec::new() }; 3];
-    for round in 0..ROUNDS {
+    let rounds = std::env::args().nth(1).map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
+    for round in 0..rounds {
         let [mut base, mut beside, mut looked] = [0.0; 3];
         for turn in 0..3 {
             match (round + turn) % 3 {

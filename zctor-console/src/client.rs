@@ -1,4 +1,4 @@
-//! The other end: what a served console answers.
+//! The client of a served console.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;

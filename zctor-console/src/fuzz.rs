@@ -25,7 +25,8 @@ impl JobHandler for Job {
     fn run(&mut self) {}
 }
 
-/// What requests are made of, so that many come close to one that is answered.
+/// The parts that requests are put together from: those of a right one are among them, so that many requests come close
+/// to one that is answered.
 const PARTS: [&str; 27] = [
     "GET ",
     "POST ",

@@ -33,7 +33,9 @@
 //! | `/metrics` | the metrics of `zctor-metrics` |
 //! | `/map.svg`, `/map.mmd`, `/map.dot` | who may call whom, and who waits just now |
 //!
-//! The column `queued` counts the message that is being handled too.
+//! The column `queued` counts the message that is being handled too. Tables have the threads that hold others up first:
+//! the page until a column is sorted by, the text, and the terminal. `snapshot.json` has them in spawn order, and
+//! `culprit_thread` is the number of the one to look at first.
 //!
 //! # What is stuck
 //!
@@ -50,7 +52,9 @@
 //! # What it costs
 //!
 //! One thread, which sleeps until somebody connects. Nothing is sampled while nobody looks, and no message costs more.
-//! A look reads counters from beside; no actor thread is stopped. Only while a request for `times.txt` or `times.json` is
+//! A look reads counters from beside; no actor thread is stopped. With two looks a second, one thread sends another 99.7 %
+//! of the messages that it does without a console (the median of 13 rounds on two shared cores; with 95 % between 96.3 and
+//! 102.9: the example `cost`). A look at 100,000 instances takes 3 ms. Only while a request for `times.txt` or `times.json` is
 //! under way does a message cost more: see `ActorEngine::observe`.
 //!
 //! # Who may look

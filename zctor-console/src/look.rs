@@ -22,9 +22,9 @@ const TOP: usize = 20;
 /// How many events are kept.
 const EVENTS: usize = 200;
 /// A wait, or a message, that is this old makes a culprit.
-const OLD: Duration = Duration::from_secs(1);
+pub(crate) const OLD: Duration = Duration::from_secs(1);
 
-/// What was counted at an earlier look.
+/// The counts of an earlier look.
 struct Look {
     at: Instant,
     threads: HashMap<ThreadId, ThreadStats>,
@@ -53,7 +53,7 @@ struct Told {
 #[derive(Default)]
 pub(crate) struct Looks {
     looks: VecDeque<Look>,
-    /// What events were told up to.
+    /// The counts up to which events were told.
     told: Option<Told>,
     /// The newest first.
     events: VecDeque<Event>,
@@ -78,6 +78,7 @@ impl Looks {
         let earlier = self.earlier(at);
         let window = earlier.map_or(Duration::ZERO, |look| at.saturating_duration_since(look.at));
         let waits = worst_last(stats.waits());
+        let (culprit_thread, culprit) = culprit(&waits, &stats).unzip();
         let snapshot = Snapshot {
             version: VERSION,
             engine: clean(name),
@@ -89,7 +90,8 @@ impl Looks {
             instances: instances.len(),
             top: top(&instances, earlier, window),
             waits_text: waits.to_string(),
-            culprit: culprit(&waits, &stats),
+            culprit,
+            culprit_thread: culprit_thread.flatten().map(|thread| thread.to_string()),
             waits: waits.roots.iter().map(root).collect(),
             events: self.events.iter().cloned().collect(),
         };
@@ -151,7 +153,7 @@ impl Looks {
     }
 }
 
-/// What is an event when it grows.
+/// The counts that make an event when they grow.
 fn counts(row: &TypeStats) -> [(&'static str, u64); 6] {
     [
         ("panics", row.panicked),
@@ -256,8 +258,8 @@ fn top(instances: &[InstanceStats], earlier: Option<&Look>, window: Duration) ->
     chosen.into_iter().map(|at| row(&instances[at])).collect()
 }
 
-/// What others have waited for, or the code that has run, for so long; for an actor that is slow by right, for its own limit
-/// if that is longer. Messages that are old while their thread goes on make nobody stuck: it is slow.
+/// The handler that others have waited for, or that has run, for so long; for an actor that is slow by right, for its
+/// own limit if that is longer. Messages that are old while their thread goes on make nobody stuck: it is slow.
 pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
     let stats = engine.stats();
     let mut waits = worst_last(stats.waits());
@@ -267,7 +269,8 @@ pub(crate) fn stuck(engine: &EngineHandle, limit: Duration) -> Option<String> {
         let mut run = stats.threads.iter().filter_map(ThreadStats::holder);
         run.find(|runs| Some(runs.instance) == root.runs).map_or(limit, |runs| limit_of(&runs))
     };
-    awaited(&waits, limit_of_root).or_else(|| holds(&stats, limit_of, 0))
+    let (_, line) = awaited(&waits, limit_of_root).or_else(|| holds(&stats, limit_of, 0))?;
+    Some(line)
 }
 
 /// A name without what would break its line, or move the cursor of a terminal.
@@ -317,32 +320,37 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
     }
 }
 
-/// What needs a look first: the worst end of waits, or the code that holds up what lies behind it, or the thread whose
-/// messages are the oldest.
-fn culprit(waits: &WaitForest, stats: &Stats) -> Option<String> {
+/// A thread, unless it is another engine's, and a line about it.
+type Culprit = (Option<ThreadId>, String);
+
+/// The line for the operator who has time for one: the worst end of waits, or the code that holds up messages behind
+/// it, or the thread whose messages are the oldest.
+fn culprit(waits: &WaitForest, stats: &Stats) -> Option<Culprit> {
     awaited(waits, |_| OLD).or_else(|| holds(stats, |_| OLD, 1)).or_else(|| is_behind(stats))
 }
 
 /// The last of the ends of waits that was waited for as long as its limit.
-fn awaited(waits: &WaitForest, limit_of: impl Fn(&zctor::WaitRoot) -> Duration) -> Option<String> {
-    waits.roots.iter().rev().find(|root| longest(root) >= limit_of(root)).map(last_line)
+fn awaited(waits: &WaitForest, limit_of: impl Fn(&zctor::WaitRoot) -> Duration) -> Option<Culprit> {
+    let root = waits.roots.iter().rev().find(|root| longest(root) >= limit_of(root))?;
+    Some(((!root.is_elsewhere).then_some(root.thread), last_line(root)))
 }
 
 /// The code that holds a thread for longest, of that which does so for as long as its limit and has so many messages behind
 /// it.
-fn holds(stats: &Stats, limit_of: impl Fn(&RunningInstance) -> Duration, behind: usize) -> Option<String> {
+fn holds(stats: &Stats, limit_of: impl Fn(&RunningInstance) -> Duration, behind: usize) -> Option<Culprit> {
     let holders = stats.threads.iter().filter_map(|row| Some((row, row.holder()?)));
     let old = holders.filter(|(row, runs)| runs.lasted >= limit_of(runs) && row.queued_behind() >= behind);
     let (row, runs) = old.max_by_key(|(_, runs)| runs.lasted)?;
     let line = format!("thread {} `{}` RUNS {runs}", row.thread, clean(&row.name));
-    Some(match row.queued_behind() {
+    let line = match row.queued_behind() {
         0 => line + "; nothing else is queued there",
         more => format!("{line}; {more} more queued there, the oldest for {:.1} s", row.oldest.as_secs_f64()),
-    })
+    };
+    Some((Some(row.thread), line))
 }
 
 /// The thread whose messages are the oldest, if they are old, though none of its handlers runs for long.
-fn is_behind(stats: &Stats) -> Option<String> {
+fn is_behind(stats: &Stats) -> Option<Culprit> {
     let old = stats.threads.iter().filter(|row| row.oldest >= OLD && row.queued_behind() > 0);
     let row = old.max_by_key(|row| (row.oldest, row.queued))?;
     let (thread, name, queued, age) = (row.thread, clean(&row.name), row.queued, row.oldest.as_secs_f64());
@@ -355,5 +363,5 @@ fn is_behind(stats: &Stats) -> Option<String> {
         1 => line += "; 1 instance backs off",
         many => line += &format!("; {many} instances back off"),
     }
-    Some(line)
+    Some((Some(row.thread), line))
 }

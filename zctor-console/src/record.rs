@@ -77,3 +77,48 @@ pub fn replay(path: impl AsRef<Path>) -> io::Result<Vec<Snapshot>> {
     }
     Ok(snapshots)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use super::*;
+
+    fn read(name: &str, text: &str) -> io::Result<Vec<Snapshot>> {
+        let path = env::temp_dir().join(format!("zctor-record-{name}-{}", process::id()));
+        fs::write(&path, text).unwrap();
+        let read = replay(&path);
+        fs::remove_file(&path).unwrap();
+        read
+    }
+
+    fn line(change: impl FnOnce(&mut serde_json::Value)) -> String {
+        let mut snapshot = Snapshot::default();
+        (snapshot.version, snapshot.engine) = (VERSION, "shop".to_owned());
+        let mut value = serde_json::to_value(snapshot).unwrap();
+        change(&mut value);
+        format!("{value}\n")
+    }
+
+    #[test]
+    fn a_line_that_breaks_off_is_left_out() {
+        let whole = line(|_| {});
+        let torn = format!("{whole}{}", &whole[..whole.len() / 2]);
+        assert_eq!(read("torn", &torn).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn another_version_and_a_line_that_is_no_snapshot_are_refused_by_their_numbers() {
+        let newer = line(|snapshot| snapshot["version"] = (VERSION + 1).into());
+        for (name, wrong) in [("version", newer), ("text", "hello\n".to_owned())] {
+            let error = read(name, &(line(|_| {}) + &wrong)).unwrap_err();
+            assert!(error.kind() == ErrorKind::InvalidData && error.to_string().starts_with("line 2: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_recording_from_before_a_field_was_added_is_read() {
+        let older = line(|snapshot| drop(snapshot.as_object_mut().unwrap().remove("culprit_thread")));
+        assert_eq!(read("older", &older).unwrap()[0].culprit_thread, None);
+    }
+}

@@ -175,7 +175,7 @@ fn talk(mut stream: Box<dyn Stream>, running: &Running) -> io::Result<()> {
     };
     write(&mut *stream, Instant::now() + TIME, &answer.bytes())?;
     stream.end()?;
-    // What the client still sends is taken: if the connection closed over it, the client would lose the answer.
+    // The rest of the request is taken: a connection that closed over it would lose the client the answer.
     let end = Instant::now() + TIME;
     let mut rest = Vec::new();
     while rest.len() < HEAD && read_some(&mut *stream, end, &mut rest)? {}

@@ -1,4 +1,4 @@
-//! What is served, and who gets it: from the head of a request to an answer.
+//! The routes of a console and the check of who may ask: from the head of a request to its answer.
 //!
 //! There are read methods only, so no request changes anything.
 
@@ -20,15 +20,15 @@ const HEADERS: usize = 64;
 /// After how many seconds a program counts as ill, unless the request says otherwise.
 const HEALTHY: f64 = 5.0;
 
-/// Who may ask.
+/// The condition on which a client is answered.
 pub(crate) enum Access {
-    /// Whoever can open the socket: the folder that it is in lets in its owner alone.
+    /// The client could open the socket: the folder that it is in lets in its owner alone.
     Socket,
-    /// Whoever knows the token, and asks for this machine by a name that no foreign page can have taken.
+    /// The client knows the token, and asks for this machine by a name that no foreign page can have taken.
     Token(String),
 }
 
-/// What is known of one engine.
+/// One engine, with all that answers are made from.
 pub(crate) struct Site {
     pub(crate) engine: EngineHandle,
     pub(crate) name: String,
@@ -208,7 +208,7 @@ impl Site {
     }
 }
 
-/// What can be asked for.
+/// The list of routes, for a client that asked for another one.
 fn there_are() -> String {
     let routes =
         ["", "snapshot.txt", "snapshot.json", "waits.txt", "healthz", "metrics", "map.svg", "map.mmd", "map.dot"];
@@ -216,7 +216,7 @@ fn there_are() -> String {
     format!("there are {}", routes.join(", "))
 }
 
-/// What stands behind the path.
+/// The query of a request: its target from the question mark on.
 fn query(target: &str) -> &str {
     target.split_once('?').map_or("", |(_, query)| query)
 }

@@ -1,4 +1,4 @@
-//! What an engine was doing at one moment, as data: `snapshot.json`.
+//! An engine at one moment, as data: `snapshot.json`.
 //!
 //! Names and numbers only, never the contents of messages or states. Times are in seconds, shares from 0 to 1.
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 pub const VERSION: u32 = 1;
 
-/// What an engine was doing at one moment.
+/// An engine at one moment: its threads, its types, its instances, and the waits of its handlers.
 ///
 /// Shares and rates are of the time since an earlier look, [`window`](Snapshot::window) seconds before. Printed, it is a
 /// page of text whose last line is the culprit.
@@ -49,15 +49,19 @@ pub struct Snapshot {
     pub instances: usize,
     /// Those of them that have the longest queues, that did the most in the window, and that panicked most.
     pub top: Vec<Instance>,
-    /// What handlers and threads outside wait for: the ends of their chains, the worst last.
+    /// The ends of the chains in which handlers and threads outside wait, the worst last.
     pub waits: Vec<WaitRoot>,
     /// The waits as `zctor` prints them; the culprit is the last line.
     pub waits_text: String,
-    /// What needs a look first, in a line: what others have waited for longest, if that is a second and more; or else the
-    /// handler that holds up messages for so long; or else the thread whose messages are the oldest. `None` if nothing
-    /// waits for long.
+    /// The handler or the thread that needs a look first, in a line: the end of the longest wait, if that is a second
+    /// and more; or else the handler that holds up messages for so long; or else the thread whose messages are the
+    /// oldest. `None` if nothing waits for long.
     pub culprit: Option<String>,
-    /// What changed between looks, the newest first.
+    /// The number of the thread that [`culprit`](Self::culprit) is about. `None` without one, and if that waits for another
+    /// engine.
+    #[serde(default)]
+    pub culprit_thread: Option<String>,
+    /// The counts that have grown between looks, the newest first.
     pub events: Vec<Event>,
 }
 
@@ -93,7 +97,7 @@ pub struct Thread {
     pub handled: u64,
     /// Messages whose handlers panicked.
     pub panicked: u64,
-    /// Whose code runs, and what that waits for, in words; empty if nothing runs.
+    /// The instance whose code runs, and the actor that it waits for, in words; empty if nothing runs.
     pub runs: String,
     /// Whether that waits for a reply.
     pub waits: bool,
@@ -175,7 +179,7 @@ pub struct Instance {
     pub backing_off: bool,
 }
 
-/// What handlers and threads outside wait for in the end, in [`Snapshot`].
+/// The end of chains in which handlers and threads outside wait, in [`Snapshot`].
 ///
 /// ```
 /// assert!(zctor_console::snapshot::WaitRoot::default().waiting.is_empty());
@@ -215,7 +219,7 @@ pub struct WaitRoot {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Waiting {
-    /// Who waits for whom, as `zctor` prints it.
+    /// The wait as `zctor` prints it.
     pub text: String,
     /// Whether it is a thread outside.
     pub outside: bool,
@@ -225,7 +229,7 @@ pub struct Waiting {
     pub distance: usize,
 }
 
-/// What changed between looks, in [`Snapshot`]. While a kind of event goes on, it is one.
+/// A count that has grown between looks, in [`Snapshot`]. While a kind of event goes on, it is one.
 ///
 /// ```
 /// assert_eq!(zctor_console::snapshot::Event::default().count, 0);
@@ -237,7 +241,7 @@ pub struct Event {
     pub since: f64,
     /// When it was seen last.
     pub time: f64,
-    /// What happened: `panics`, `restarts`, `dead letters`, `refused`, `timed out`, `ended`.
+    /// Its kind: `panics`, `restarts`, `dead letters`, `refused`, `timed out`, `ended`.
     pub what: String,
     /// How often.
     pub count: u64,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
+use crate::look::OLD;
 use crate::snapshot::{Event, Room, Snapshot, Thread, Type};
 
 /// How many threads, types, instances and events a page of text shows at most.
@@ -18,7 +19,7 @@ impl fmt::Display for Snapshot {
             0.0 => writeln!(f, "shares since each thread started; rates need a second look\n")?,
             window => writeln!(f, "shares and rates of the last {window:.1} s\n")?,
         }
-        table(f, &THREAD, threads.iter().map(|row| thread_cells(row, *window)))?;
+        table(f, &THREAD, self.culprits_first().into_iter().map(|row| thread_cells(row, *window)))?;
         table(f, &TYPE, types.iter().map(type_cells))?;
         let instances = self.top.iter().map(|one| {
             let state = if one.backing_off { "backs off" } else { "" };
@@ -44,6 +45,47 @@ impl fmt::Display for Snapshot {
             Some(culprit) if !self.waits_text.ends_with(culprit) => write!(f, "\n\n{culprit}"),
             _ => Ok(()),
         }
+    }
+}
+
+impl Snapshot {
+    /// Whether a thread holds others up: the [`culprit`](Self::culprit) is on it, or a chain of waits that is a second old
+    /// ends there.
+    ///
+    /// ```
+    /// use zctor_console::snapshot::{Snapshot, Thread};
+    ///
+    /// let (mut snapshot, mut thread) = (Snapshot::default(), Thread::default());
+    /// thread.thread = "4".to_owned();
+    /// assert!(!snapshot.is_culprit(&thread));
+    /// snapshot.culprit_thread = Some("4".to_owned());
+    /// assert!(snapshot.is_culprit(&thread));
+    /// ```
+    pub fn is_culprit(&self, thread: &Thread) -> bool {
+        // A chain that ends on another engine's thread has no instance: the number is none of this engine's.
+        let old = self.waits.iter().filter(|root| root.instance.is_some() && root.longest >= OLD.as_secs_f64());
+        old.map(|root| &root.thread).chain(&self.culprit_thread).any(|culprit| *culprit == thread.thread)
+    }
+
+    /// The threads as tables show them: those that [hold others up](Self::is_culprit) come first, since a table may have
+    /// room for a few of many, and the others follow in spawn order.
+    ///
+    /// ```
+    /// use zctor_console::snapshot::{Snapshot, Thread};
+    ///
+    /// let mut snapshot = Snapshot::default();
+    /// for number in 0..3 {
+    ///     let mut thread = Thread::default();
+    ///     thread.thread = number.to_string();
+    ///     snapshot.threads.push(thread);
+    /// }
+    /// snapshot.culprit_thread = Some("1".to_owned());
+    /// let order: Vec<&str> = snapshot.culprits_first().iter().map(|row| &*row.thread).collect();
+    /// assert_eq!(order, ["1", "0", "2"]);
+    /// ```
+    pub fn culprits_first(&self) -> Vec<&Thread> {
+        let (culprits, others): (Vec<_>, Vec<_>) = self.threads.iter().partition(|row| self.is_culprit(row));
+        culprits.into_iter().chain(others).collect()
     }
 }
 
@@ -89,17 +131,21 @@ impl Thread {
         }
     }
 
-    /// What runs in words, and how many instances back off.
+    /// The code that runs, in words, and how many instances back off.
     ///
     /// ```
     /// use zctor_console::snapshot::Thread;
     ///
     /// let mut thread = Thread::default();
     /// thread.backing_off = 1;
-    /// assert_eq!(thread.runs_text(), "(1 back off)");
+    /// assert_eq!(thread.runs_text(), "(1 backs off)");
     /// ```
     pub fn runs_text(&self) -> String {
-        let back_off = (self.backing_off > 0).then(|| format!("({} back off)", self.backing_off));
+        let back_off = match self.backing_off {
+            0 => None,
+            1 => Some("(1 backs off)".to_owned()),
+            many => Some(format!("({many} back off)")),
+        };
         let runs = Some(self.runs.clone()).filter(|runs| !runs.is_empty());
         runs.into_iter().chain(back_off).collect::<Vec<_>>().join(" ")
     }
@@ -183,4 +229,32 @@ pub(crate) fn table<const N: usize>(
 fn clock(time: f64) -> String {
     let seconds = time as u64 % 86_400;
     format!("{:02}:{:02}:{:02} UTC", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::WaitRoot;
+
+    #[test]
+    fn the_threads_that_hold_others_up_are_among_the_rows_of_a_page_however_many_there_are() {
+        let mut snapshot = Snapshot::default();
+        for number in 0..2 * ROWS {
+            let mut thread = Thread::default();
+            (thread.thread, thread.name) = (number.to_string(), format!("worker-{number}"));
+            snapshot.threads.push(thread);
+        }
+        let root = |thread: &str, instance: Option<&str>, longest: f64| {
+            let (thread, instance) = (thread.to_owned(), instance.map(str::to_owned));
+            WaitRoot { thread, instance, longest, ..WaitRoot::default() }
+        };
+        // One is new, and one is on a thread of another engine, whose numbers are its own.
+        snapshot.waits = vec![root("57", Some("1.0"), 0.5), root("58", None, 9.0), root("55", Some("3.0"), 1.0)];
+        snapshot.culprit_thread = Some("59".to_owned());
+        let text = snapshot.to_string();
+        let mut rows = text.lines().skip_while(|line| !line.starts_with("THREAD")).skip(1);
+        let names = rows.by_ref().take(4).map(|row| row.split_whitespace().next().unwrap_or_default());
+        assert_eq!(names.collect::<Vec<_>>(), ["55", "59", "0", "1"], "{text}");
+        assert!(text.contains(&format!("and {ROWS} more, in the JSON")) && !text.contains("57 `worker-57`"), "{text}");
+    }
 }

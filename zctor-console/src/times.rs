@@ -28,7 +28,7 @@ struct Row {
     share: f64,
 }
 
-/// What can be asked for.
+/// The routes of this file, for the answer to a request for an unknown one.
 pub(crate) const ROUTES: &[&str] = &["times.txt", "times.json"];
 
 /// The answer to a request for `times.txt` or `times.json`.

@@ -181,7 +181,7 @@ impl<T> fmt::Debug for Topic<T> {
     }
 }
 
-/// What became of a value that was published.
+/// The fate of a value that was published: how many subscribers got it, and how many did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {

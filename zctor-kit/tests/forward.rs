@@ -1,4 +1,5 @@
-//! What is forwarded comes once and in order, waits for room, and ends with its source, its actor or its guard.
+//! Items that are forwarded come once and in order and wait for room; the forwarding ends with its source, its actor or
+//! its guard.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;

@@ -251,7 +251,7 @@ fn what_is_bound_to_no_single_instance_is_no_member() {
     });
 }
 
-/// Whatever panics when: once it is quiet no state is older than the last panic.
+/// Members panic at any time: once it is quiet no state is older than the last panic.
 #[test]
 fn a_storm_of_panics_leaves_no_old_state() {
     bounded(|| {

@@ -1,4 +1,4 @@
-//! What the engines of [`zctor`] count, for Prometheus.
+//! The counts of [`zctor`]'s engines, for Prometheus.
 //!
 //! [`EngineMetrics`] reads [`ActorEngine::stats`] at each scrape. Between scrapes it does nothing, and no message costs
 //! more for it. It is a [`Collector`] of the crate `prometheus-client`: register it beside the metrics of your program,

@@ -1,4 +1,4 @@
-//! What one scrape has read, and its rows with their labels.
+//! The statistics that one scrape has read, as rows with their labels.
 
 use zctor::{EngineHandle, Stats, ThreadStats, TypeStats, WaitRoot};
 

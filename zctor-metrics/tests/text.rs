@@ -231,6 +231,27 @@ fn a_wait_for_another_engine_is_not_taken_for_one_for_the_thread_of_the_same_num
 }
 
 #[test]
+fn a_thousand_more_instances_bring_no_more_series() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        let database: DatabaseClient = engine.pool(1, DatabaseMessage::actor(|| Database)).expect("it starts");
+        let metrics = EngineMetrics::new(&engine);
+        let before: BTreeSet<String> = samples(&metrics.text()).into_keys().map(str::to_owned).collect();
+        let mut thread = ActorThread::new();
+        for _ in 0..1_000 {
+            thread = thread.register(DatabaseMessage::actor(|| Database));
+        }
+        engine.spawn(thread).expect("it starts");
+        assert_eq!(database.instances().len(), 1_001);
+        let text = metrics.text();
+        let added: Vec<&str> = samples(&text).into_keys().filter(|series| !before.contains(*series)).collect();
+        // Each of them is of the one thread that has come.
+        assert!(added.iter().all(|series| series.contains("thread=\"1\"")), "{added:?}");
+        assert!(!added.is_empty() && added.len() < 10, "{added:?}");
+    });
+}
+
+#[test]
 fn no_counter_falls_in_a_storm_of_restarts() {
     const PANICS: usize = 500;
     bounded(|| {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use zctor::{ActorEngine, CallError, actor};
 use zctor_nats::Bridge;
 
-/// What travels: the one thing that the processes share.
+/// The messages: the one thing that the processes share.
 #[actor(remote)]
 #[derive(Serialize, Deserialize)]
 enum CounterMessage {
@@ -50,7 +50,7 @@ impl CounterHandler for Counter {
 
 const WORKERS: usize = 3;
 const TEXTS: u64 = 600;
-/// What was sent to a worker that is killed counts as lost after so long. It is the same in all processes.
+/// A message that was sent to a worker which is killed counts as lost after so long. It is the same in all processes.
 const ACK_WAIT: Duration = Duration::from_secs(2);
 const TEXT: &str = "the quick brown fox jumps over the lazy dog";
 

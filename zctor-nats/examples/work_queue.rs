@@ -32,7 +32,7 @@ enum OrderMessage {
     Charge { order: u64 },
 }
 
-/// What has been charged: a file, as a database would be, that outlives the process.
+/// The orders that have been charged: a file, as a database would be, that outlives the process.
 struct Orders {
     book: PathBuf,
     charged: BTreeSet<u64>,
@@ -88,7 +88,7 @@ fn worker(server: &str, book: PathBuf) -> Result<(), Box<dyn Error>> {
     engine.pool(1, OrderMessage::actor(move || Orders::open(own.clone())))?;
     let bridge = Bridge::builder("example").server(server).connect()?;
     bridge.serve_durable::<OrderMessage>(&engine, &queue())?;
-    // What the first worker had comes again after its time to acknowledge.
+    // The message that the first worker had comes again, after its time to acknowledge.
     while bridge.queue_books().dead == 0 || (Orders::open(book.clone()).charged.len() as u64) < ORDERS {
         zctor::sleep(Duration::from_millis(20));
     }

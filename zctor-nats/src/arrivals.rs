@@ -1,4 +1,4 @@
-//! The packets that have arrived and of which their senders do not know it yet.
+//! The packets that have arrived, and whose senders do not know that yet.
 //!
 //! 1. A packet is noted when it has to wait, for room perhaps. Meanwhile its sender is told so now and then.
 //! 2. A send that is in a mailbox is acknowledged, and no longer noted.
@@ -8,7 +8,7 @@
 //! 4. A packet that is answered is no longer noted.
 //!
 //! An acknowledgement and an answer that cross each other do no harm: the sender forgets a packet that is answered, and
-//! takes no notice of what it does not know.
+//! takes no notice of a number that it does not know.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ pub(crate) struct Arrivals {
 
 #[derive(Default)]
 struct Packets {
-    /// Those that wait for room. There may be very many, so the looks at the calls leave them alone.
+    /// The packets that wait for room. There may be very many, so the looks at the calls leave them alone.
     waiting: HashSet<Origin>,
     /// The calls in mailboxes, less than [`MOST`], and whether one look has found them there.
     calls: HashMap<Origin, bool>,
@@ -120,7 +120,7 @@ impl Arrivals {
         }
     }
 
-    /// What waits for room, by the inboxes of the senders.
+    /// The numbers of the packets that wait for room, by the inboxes of their senders.
     fn waiting(&self) -> HashMap<Arc<str>, Vec<u64>> {
         let mut waiting: HashMap<Arc<str>, Vec<u64>> = HashMap::new();
         for Origin { inbox, number } in &self.lock().waiting {

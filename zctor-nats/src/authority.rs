@@ -1,4 +1,4 @@
-//! Who the bridge is to the server, and how it knows the server: what [`Builder`] is told of both.
+//! The identity of the bridge, and its trust in the server: the methods of [`Builder`] for both.
 
 #[cfg_attr(feature = "nkeys", path = "authority/keys.rs")]
 #[cfg_attr(not(feature = "nkeys"), path = "authority/keys_off.rs")]
@@ -15,7 +15,7 @@ use crate::authority::keys::Key;
 use crate::bridge::Builder;
 use crate::error::{BridgeError, without_password};
 
-/// What a bridge shows to the server, and which servers it trusts. It is printed nowhere.
+/// The identity that a bridge shows to the server, and the servers that it trusts. It is printed nowhere.
 #[derive(Clone, Default)]
 pub(crate) struct Authority {
     identity: Option<Identity>,
@@ -159,6 +159,9 @@ impl Addresses {
         let mut addresses = Self { bare: Vec::new(), user: None, requires_tls: false };
         for server in servers {
             let address: ServerAddr = server.parse().map_err(|source| unfit(server, source))?;
+            if address.host().is_empty() {
+                return Err(unfit(server, of("the address names no host; write `nats://host:4222`")));
+            }
             let user = address.username().map(|user| (decoded(user), address.password().map(decoded)));
             match (&addresses.user, user) {
                 (Some(known), Some(user)) if *known != user => {
@@ -177,7 +180,7 @@ impl Addresses {
 }
 
 impl Authority {
-    /// What the bridge shows to the server, in words.
+    /// The words for that which the bridge shows to the server.
     pub(crate) fn shown(&self, addresses: &Addresses) -> Option<&'static str> {
         match &self.identity {
             Some(Identity::User { .. }) => Some("user and password"),
@@ -268,6 +271,17 @@ mod tests {
             let options = Authority::default().options(&addresses).expect("there are no files");
             assert!(format!("{options:?}").contains(&format!("\"tls_required\": {expected}")), "{options:?}");
         }
+    }
+
+    /// Issue #17: the system said that it could not look the name up.
+    #[test]
+    fn an_address_without_a_host_is_told() {
+        for address in ["", "nats://"] {
+            let error = Addresses::read(&[address.to_owned()]).err().expect("nobody can be reached so").to_string();
+            assert!(error.contains("address") && !error.contains("look up"), "`{address}`: {error}");
+        }
+        let empty = Addresses::read(&[String::new()]).err().expect("it has none").to_string();
+        assert!(empty.ends_with("the address names no host; write `nats://host:4222`"), "{empty}");
     }
 
     /// Issue #17.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 use std::{env, process};
 
-use zctor::remote::transport::{__assert_may_block as assert_may_block, End, Partitions, Route};
+use zctor::remote::transport::{__assert_may_block as assert_may_block, End, Partitions, ROOM, Route};
 use zctor::remote::{Books, RemoteMessage};
 use zctor::{ActorEngine, Overflow, now};
 
@@ -21,9 +21,6 @@ use crate::error::BridgeError;
 use crate::session::Session;
 use crate::state::ConnectionState;
 use crate::wire;
-
-/// For how many messages from outside a link has room by itself.
-pub(crate) const ROOM: usize = 1_024;
 
 /// How a bridge connects; made by [`Bridge::builder`].
 ///
@@ -82,10 +79,10 @@ impl Builder {
         self
     }
 
-    /// Sets how long a message waits for a connection that is lost, or whose server takes nothing more: 2 s by itself. What
-    /// is called, and what handlers send, does not wait if that has been so for that long already. What is sent from
-    /// outside does, and keeps its place under way meanwhile: so a link whose senders wait for room holds them back. What
-    /// the bridge itself asks the server, as [`Bridge::serve`] does, comes behind what was sent before.
+    /// Sets how long a message waits for a connection that is lost, or whose server takes nothing more: 2 s by itself.
+    /// After that time calls, and messages that handlers send, are refused at once. A message that is sent from outside
+    /// still waits for so long, and keeps its place under way meanwhile: so a link whose senders wait for room holds them
+    /// back. Requests of the bridge itself, as by [`Bridge::serve`], come behind the messages that were sent before.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.settings.patience = patience.min(LONGEST);
         self
@@ -186,12 +183,12 @@ pub struct Bridge {
     queues: Queues,
 }
 
-/// What the server has been told of. No thread holds the lock while it waits for that of the bridge: a hook on that one may
-/// want it.
+/// The pools that the server knows of. No thread holds the lock while it waits for that of the bridge: a hook on that
+/// one may want it.
 #[derive(Default)]
 struct ServedNames {
     names: HashSet<&'static str>,
-    /// How often the bridge has left. What was told before that counts no more.
+    /// How often the bridge has left. A pool that the server was told of before that counts no more.
     left: u64,
 }
 
@@ -479,8 +476,8 @@ impl Bridge {
         self.state() == ConnectionState::Connected
     }
 
-    /// What the bridge knows of its connection: whether there is one, and else since when not and why. So a call that ended
-    /// with `NotRegistered` since nobody serves its pool is told apart from one that found no server.
+    /// Returns whether the bridge has a connection, as far as it knows, and else since when not and why. So a call that
+    /// ended with `NotRegistered` since nobody serves its pool is told apart from one that found no server.
     ///
     /// If a server lets the bridge in no more, a line on standard error says so, once until it is connected again.
     ///
@@ -501,10 +498,10 @@ impl Bridge {
     /// Returns the books as they are then: [drained](Books::is_drained), unless `limit` was up before.
     ///
     /// First the server stops choosing this process, without a loss of what is on its way. Meanwhile the process may get
-    /// some thousand more messages of the server, and handles what is in them as always. Then what waits for room goes into mailboxes, and
-    /// the calls are answered. Pools that this bridge has attached are not touched, so handlers that call other
-    /// processes can still do so. Pools may be served again. If the books were not drained by then, order is not kept: a
-    /// message that still waits for room may be overtaken by later ones.
+    /// some thousand more messages of the server, and handles what is in them as always. Then what waits for room goes into
+    /// mailboxes, and the calls are answered. Pools that this bridge has attached are not touched, so handlers that call
+    /// other processes can still do so. Pools may be served again. If the books were not drained by then, order is not
+    /// kept: a message that still waits for room may be overtaken by later ones.
     ///
     /// The order at the end of a process: leave, shut the engine down, close.
     ///
@@ -533,15 +530,19 @@ impl Bridge {
     /// ```
     ///
     /// A [`WorkQueue`](crate::WorkQueue) gives this process nothing more, and the handlers that have begun with its messages
-    /// are waited for. What is not through after `limit` is given to another process.
+    /// are waited for. A message whose handler takes longer than `limit` is given to another process.
+    ///
+    /// While there is no server, nothing is on its way to this process: then only the handlers are waited for.
     ///
     /// Messages on their way to this process may be lost if the limit is up, if the connection breaks meanwhile, or if the
     /// server does not permit the bridge to publish to the subjects of its own pools. Their senders find that out, as of
-    /// messages to a process that was killed. What the process has taken goes on all the same.
+    /// messages to a process that was killed. Handlers that have begun go on all the same.
     ///
     /// # Blocking
-    /// Until calls are answered, for `limit` at most. If a handler of a served pool calls it, or a hook on the bridge's
-    /// own thread, it waits for itself until the limit.
+    /// Until the server sends nothing more and calls are answered, for `limit` at most. A server that is there and silent
+    /// is waited for until the limit; one that is gone for the [`patience`](Builder::patience) at most, if messages wait
+    /// for it. If a handler of a served pool calls this, or a hook on the bridge's own thread, it waits for itself until
+    /// the limit.
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn leave(&self, limit: Duration) -> Books {
         self.connection.assert_may_block();

@@ -2,7 +2,7 @@
 //!
 //! Each has an inbox of its own: a process that serves the pool answers there once, how many of its instances have a copy,
 //! or why none has. Nobody knows how many processes there are, so the sender waits until its time is up, or until as many
-//! have answered as it expects. What is answered later is not heard: the inbox is gone.
+//! have answered as it expects. A later answer is not heard: the inbox is gone.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::error::{BridgeError, Operation};
 use crate::session::{Session, too_large};
 use crate::wire;
 
-/// What is told of a broadcast.
+/// A word about a broadcast, for the thread that waits.
 enum Told {
     /// The client has it.
     Sent,
@@ -149,8 +149,8 @@ impl Bridge {
     }
 }
 
-/// Counts what comes until the time is up, or until so many have answered, or no more can. What was not sent by then is
-/// an error: an `Ok` with no process says that nobody has answered.
+/// Counts the answers until the time is up, or until so many processes have answered, or no more can. A broadcast that was
+/// not sent by then is an error: an `Ok` with no process says that nobody has answered.
 fn gather(
     name: &'static str,
     told: &Receiver<Result<Told, BridgeError>>,

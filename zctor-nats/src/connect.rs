@@ -22,7 +22,7 @@ pub(crate) async fn connect(
         on_event(event);
         async {}
     });
-    // What comes beyond the room that a subscription has is dropped, and nobody counts it.
+    // The client drops a message for which a subscription has no room, and nobody counts it. So there is always room.
     let options = options.subscription_capacity(Semaphore::MAX_PERMITS);
     let (server, shown) = (settings.told_servers(), settings.authority.shown(&addresses));
     let has_certificate = settings.authority.has_certificate();
@@ -47,7 +47,7 @@ fn fault(server: String, shown: Option<&'static str>, has_certificate: bool, err
     }
 }
 
-/// What is wrong with TLS, and what to do, if that is the fault.
+/// A text that says what is wrong with TLS and what to do; `None` if the fault is another one.
 fn tls_fault(source: Option<&(dyn Error + 'static)>, is_tls: bool, has_certificate: bool) -> Option<String> {
     let source = source?;
     // The client wraps what TLS says into an error of a stream.

@@ -1,8 +1,8 @@
 //! The connection to the server: one thread, which runs the client's runtime and carries out commands.
 //!
-//! Of the client crate, its JetStream is used in `durable/`, for work queues. Else it is used for connecting, publishing and
-//! subscribing. What it offers beyond that is left alone: its requests are not told of a
-//! broken connection, and its drain loses messages.
+//! Of the client crate, its JetStream is used in `durable/`, for work queues. Else it is used for connecting, publishing
+//! and subscribing. Its requests and its drain are not used: requests are not told of a broken connection, and the drain
+//! loses messages.
 
 mod orders;
 mod said;
@@ -41,7 +41,7 @@ use crate::subscription::{Subscription, Topic};
 use crate::under_way::UnderWay;
 use crate::wire::{self, Origin};
 
-/// What the thread of a connection is to do.
+/// An order to the thread of a connection.
 pub(crate) enum Command {
     Packet(Outbound),
     Publish {
@@ -266,7 +266,7 @@ async fn run(
     under_way.lose_all();
 }
 
-/// What follows from what the client tells of the connection.
+/// Notes an event of the client where it changes anything.
 fn on_event(event: Event, servers: &str, state: &State, under_way: &UnderWay, hearing: &Hearing) {
     match event {
         Event::Connected => {
@@ -334,7 +334,7 @@ struct Outgoing {
     /// The subjects that the client keeps subscribed, at the next connection too.
     subscribed: HashMap<String, Subscription>,
     service: Arc<Service>,
-    /// What answers for the service.
+    /// The tasks that answer for the service, by their subjects.
     answering: HashMap<String, JoinHandle<()>>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
@@ -446,7 +446,7 @@ impl Outgoing {
                 subject: subject.clone(),
                 group: (route != Route::Copy).then_some(wire::GROUP),
                 hearing: self.hearing.clone(),
-                losses: self.state.losses.subscribe(),
+                state: Arc::clone(&self.state),
             };
             let endpoint = self.service.endpoint(name);
             let (end, arrived, commands) = (Arc::clone(end), Arc::clone(arrived), commands.clone());
@@ -481,16 +481,16 @@ impl Outgoing {
 
     /// Publishes nothing to the subject, and hears whether the server says a word against it.
     async fn probe(&mut self, subject: String) -> Result<(), BridgeError> {
-        // The server may permit now what it has refused before.
+        // The server may have refused this before, and permit it now.
         self.hearing.forget(Operation::Publish, &subject);
-        // Whoever serves the pool takes a message without a reply subject for none of a bridge's.
+        // A message without a reply subject is no bridge's, and a process that serves the pool drops an empty one.
         self.publish(subject.clone(), Vec::new()).await;
         self.echo(self.state.patience).await?;
         self.hearing.permits(Operation::Publish, &subject)
     }
 
     async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
-        // Those that this bridge has subscribed to itself: it tries again.
+        // This bridge may have subscribed to some itself, when it was told to serve them before.
         let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
         for subject in subjects {
             self.hearing.forget(Operation::Publish, subject);

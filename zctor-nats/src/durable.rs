@@ -17,8 +17,9 @@
 //! 6. Or it was not: the server is asked to give it again after a while. After the last try, or if this process does
 //!    not understand it, it is stored among the dead letters of the queue first, and leaves the queue then. So it is in one of
 //!    them at any time.
-//! 7. A bridge that closes asks for no more, and waits until what has come is handled, or is given back since the pool has
-//!    no room for it.
+//! 7. A bridge that leaves asks for no more, and takes the messages that the server had sent by then. It waits until each
+//!    message that has come is handled, or is given back since the pool has no room for it. A message that it could not
+//!    store among the dead letters, since there is no server just then, stays in the queue.
 
 mod books;
 mod consumer;
@@ -35,9 +36,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
 use zctor::remote::DurableMessage;
+use zctor::remote::transport::ROOM;
 use zctor::{ActorEngine, Overflow};
 
-use crate::bridge::{Bridge, ROOM, check_name};
+use crate::bridge::{Bridge, check_name};
 use crate::connection::LONGEST;
 pub use crate::durable::books::QueueBooks;
 use crate::durable::books::QueueLedger;
@@ -61,14 +63,17 @@ pub(crate) struct Queues {
 impl Queues {
     /// Has the consumers ask for no more, and waits for what they have, for `limit` at most.
     pub(crate) fn leave(&self, session: &Session, limit: Duration) {
-        let consumers: Vec<_> = self.consumers().drain().map(|(_, consumer)| consumer).collect();
+        let consumers: Vec<_> = self.consumers().values().cloned().collect();
         if !consumers.is_empty() {
             let left = session.begin(async move {
                 futures_util::future::join_all(consumers.iter().map(|consumer| consumer.leave())).await;
             });
-            // An error: the time is up, or the bridge is closed. What is not through is given to another process after its
-            // `ack_wait`. A hook on the bridge's own thread waits for itself, until the limit.
-            let _ = left.recv_timeout(limit);
+            // An error: the time is up, or the bridge is closed. A message that is not settled by then is given to another
+            // process after its `ack_wait`, and the next call waits for it again. A hook on the bridge's own thread waits
+            // for itself, until the limit.
+            if left.recv_timeout(limit).is_ok() {
+                self.consumers().retain(|_, consumer| !consumer.is_stopped());
+            }
         }
     }
 
@@ -97,8 +102,8 @@ fn context(session: &Session) -> Context {
 /// More requests than it takes to make a stream and its consumer, or to check them.
 const REQUESTS: u32 = 8;
 
-/// What is asked of the server's streams. The client limits how long it waits for an answer, but not how long until it
-/// takes a request: without a connection that is for ever, once it has too many.
+/// Limits the time of requests to the server's streams. The client limits how long it waits for an answer, but not how
+/// long until it takes a request: without a connection that is for ever, once it has too many.
 async fn in_time<T>(session: &Session, work: impl Future<Output = Result<T, BridgeError>>) -> Result<T, BridgeError> {
     if !session.state.await_connected(None).await {
         return Err(BridgeError::Disconnected);

@@ -32,37 +32,37 @@ pub enum BridgeError {
     Connect {
         /// The address of the server, without the user and the password that it may hold.
         server: String,
-        /// What went wrong.
+        /// The fault.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The server did not let the bridge in.
     Refused {
         /// The address of the server, without the user and the password that it may hold.
         server: String,
-        /// What the server says.
+        /// The words of the server.
         text: String,
-        /// What the bridge has shown: `"nkey"`, for example, or nothing.
+        /// The kind of identity that the bridge has shown: `"nkey"`, for example, or nothing.
         shown: Option<&'static str>,
     },
     /// The connection cannot be encrypted, or one side does not trust the other.
     Tls {
         /// The address of the server, without the user and the password that it may hold.
         server: String,
-        /// What went wrong, and what to do.
+        /// The fault, and what to do.
         text: String,
     },
     /// A file that the builder was given cannot be read, or does not hold what it should.
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         source: io::Error,
     },
     /// The text that [`Builder::nkey`](crate::Builder::nkey) was given is no seed of an nkey.
     Nkey,
     /// The server let the bridge in, and does not permit this to it.
     Permission {
-        /// What it does not permit.
+        /// The operation that it does not permit.
         operation: Operation,
         /// Of which subject.
         subject: String,
@@ -103,7 +103,7 @@ pub enum BridgeError {
     Unfit {
         /// The name of the enum.
         message: &'static str,
-        /// What is wrong with it.
+        /// The fault.
         text: Arc<str>,
     },
     /// The link cannot be made.
@@ -113,7 +113,7 @@ pub enum BridgeError {
     },
 }
 
-/// What a server permits to a user, subject by subject.
+/// An operation that a server permits to a user, subject by subject.
 ///
 /// ```
 /// use zctor_nats::Operation;
@@ -239,7 +239,7 @@ pub(crate) fn without_password(server: &str) -> String {
     }
 }
 
-/// What to permit for all messages of the pool that this subject is of.
+/// The pattern to permit for all messages of the pool that this subject is of.
 fn pattern(subject: &str) -> Option<String> {
     let pool = subject.strip_suffix(".t").or_else(|| subject.strip_suffix(".b"));
     let pool = pool.or_else(|| subject.rsplit_once(".k.").map(|(pool, _)| pool));

@@ -26,8 +26,8 @@ pub(crate) fn deliver(
     commands: &UnboundedSender<Command>,
 ) {
     let (bytes, reply) = (&*message.payload, message.reply.map(Subject::into_string));
-    // So a bridge finds out whether it may publish and who serves a partition, and so one that leaves ends its
-    // subscriptions. Whoever else sends nothing is told.
+    // By empty messages a bridge finds out whether it may publish and who serves a partition, and one that leaves ends its
+    // subscriptions. Any other program that sends one is told.
     if bytes.is_empty() {
         if let Some(subject) = reply {
             drop(commands.send(Command::Respond { subject, answer: Answer::Unfit("it is empty".into()) }));
@@ -59,7 +59,7 @@ pub(crate) fn deliver(
     end.deliver(endpoint.pool, packet, Box::new(requester));
 }
 
-/// Who has sent such a message.
+/// The program that has sent such a message.
 struct Requester {
     reply: Option<String>,
     endpoint: Arc<Endpoint>,
@@ -105,7 +105,7 @@ impl Drop for Requester {
     }
 }
 
-/// What such a program is told: the reply, or nothing and the headers of an error.
+/// The response to such a program: the reply, or nothing and the headers of an error.
 pub(crate) fn response(answer: Answer) -> (Vec<u8>, Option<HeaderMap>) {
     let error = wire::service_error(&answer).map(|(code, text)| {
         let mut headers = HeaderMap::new();

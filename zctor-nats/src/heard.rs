@@ -1,4 +1,4 @@
-//! What the server has said of this connection: how far it has come with what it was told, and what it does not permit.
+//! The words of the server on this connection: how far it has come with its orders, and what it does not permit.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use zctor::now;
 use crate::error::{BridgeError, Operation};
 use crate::wire::ROOT;
 
-/// What has been heard of one connection. It changes with what the server says, and is waited for.
+/// The words of the server on one connection, and a way to wait for the next.
 #[derive(Clone)]
 pub(crate) struct Hearing(watch::Sender<Heard>);
 
@@ -17,7 +17,7 @@ pub(crate) struct Hearing(watch::Sender<Heard>);
 struct Heard {
     /// The number of the last message to itself that has come back.
     echo: u64,
-    /// What the server has refused since the client was connected, and when.
+    /// The refusals since the client was connected, each with its time.
     refused: HashMap<(Operation, String), Instant>,
     /// By which subjects the bridge hears of its messages, once it is known.
     inbox: Option<String>,
@@ -43,8 +43,8 @@ impl Hearing {
         Self(watch::Sender::new(Heard::default()))
     }
 
-    /// A message of this bridge to itself has come back. That of an attempt which was given up may come after that of the
-    /// next one: the greatest stays.
+    /// A message of this bridge to itself has come back. The message of an attempt which was given up may come after that
+    /// of the next attempt: the greatest number stays.
     pub(crate) fn echoed(&self, number: u64) {
         self.0.send_modify(|heard| heard.echo = heard.echo.max(number));
     }
@@ -111,7 +111,7 @@ impl Hearing {
     }
 }
 
-/// What the server does not permit, if that is what it says:
+/// Reads which operation the server does not permit, if the text says that:
 /// `Permissions Violation for Publish to "some.subject"`, or `.. Subscription to "some.subject" using queue "z"`.
 pub(crate) fn read_refusal(text: &str) -> Option<(Operation, String)> {
     let (what, rest) = text.strip_prefix("Permissions Violation for ")?.split_once(" to \"")?;

@@ -35,7 +35,7 @@
 //! # }
 //!
 //! # fn calls() -> Result<(), Box<dyn std::error::Error>> {
-//! // Another one calls. One line differs from a local program.
+//! // Another one calls. Beside its bridge, one line differs from a local program.
 //! let engine = ActorEngine::new();
 //! let bridge = Bridge::builder("shop").server("nats://10.0.0.7:4222").connect()?;
 //! let workers: WorkerClient = bridge.attach::<WorkerMessage>(&engine)?; // in place of `engine.pool(..)`
@@ -44,6 +44,15 @@
 //! println!("{}", bridge.close(Duration::from_secs(10)));
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! Both programs depend on these, from a checkout beside them:
+//!
+//! ```toml
+//! [dependencies]
+//! serde = { version = "1", features = ["derive"] }
+//! zctor = { path = "../zctor/zctor", features = ["remote"] }
+//! zctor-nats = { path = "../zctor/zctor-nats" } # from Rust 1.89 on
 //! ```
 //!
 //! What holds through a link to another engine is in zctor's guide, on its page on messages that go through bytes.
@@ -74,9 +83,10 @@
 //! what to look at, and what to do when something is wrong; and how programs in other languages call a pool.
 //! [`guide::errors`] is the table of what calls and sends end with.
 //!
-//! The bridge runs one thread of its own. What comes for a pool is decoded there, and a reply is encoded on the thread that
-//! replies. Beyond it, the threads are those of the engines, and where pools are served one for each, and one for what
-//! handlers elsewhere have sent to all of them. Those take what is large, and what may have to wait for room.
+//! The bridge runs one thread of its own. Messages to a pool are decoded there, and a reply is encoded on the thread that
+//! replies. Each pool that is served has a thread beside it, and all of them together one for the messages of handlers
+//! elsewhere: these threads take messages that are large, or that may have to wait for room. All other threads are those of
+//! the engines.
 //!
 //! With the feature `tokio` each method that waits panics on a thread of a tokio runtime, in debug builds, and says what to
 //! write instead.
@@ -89,6 +99,7 @@ mod carrier;
 mod connect;
 mod connection;
 mod durable;
+mod echo;
 mod error;
 mod foreign;
 pub mod guide;

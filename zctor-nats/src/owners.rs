@@ -1,8 +1,8 @@
-//! Whether somebody serves a partition already.
+//! The search for processes that serve a partition already.
 //!
 //! The server says of a message with a reply subject that nobody listens to its own subject, before it echoes what was
-//! published after that. Whoever serves the subject takes such a message for none of a bridge's. Two processes that ask
-//! at the same moment both hear that nobody does.
+//! published after that. A process that serves the subject drops such a message, since it is no bridge's. Two processes that
+//! ask at the same moment both hear that nobody does.
 
 use std::collections::HashSet;
 

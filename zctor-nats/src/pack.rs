@@ -29,7 +29,7 @@ const PARTS: usize = 16;
 /// By so much the deadlines of the calls of a pack differ at most from that of its first one.
 const ABOUT: Duration = Duration::from_millis(1);
 
-/// What is to go out next.
+/// The next message of the server: one packet, or a pack.
 pub(crate) enum Next {
     One(Outbound),
     /// Two packets at least.
@@ -135,7 +135,7 @@ mod tests {
         let many = (0..1_000).map(|number| packet("a", number as u8, 1, false)).collect();
         let out = gathered(many);
         assert_eq!(out[0].len(), MOST);
-        // Whatever is left is shared out alike, and the last ones are few.
+        // Each pack has its share of the packets that are left, so the last packets go one by one.
         let mut left = 1_000;
         for pack in &out {
             assert!(pack.len() <= (left / PARTS).max(1), "{} of {left}", pack.len());

@@ -1,4 +1,4 @@
-//! What the tools for services see of a bridge that serves pools: the answers to `$SRV.PING`, `$SRV.INFO` and
+//! The service that the tools of NATS see in a bridge that serves pools: its answers to `$SRV.PING`, `$SRV.INFO` and
 //! `$SRV.STATS`, as the protocol for services has them (ADR-32 of NATS). A pool is an endpoint.
 
 use std::collections::BTreeMap;
@@ -11,9 +11,8 @@ use futures_util::StreamExt;
 use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
-use zctor::remote::transport::{Answer, End, Route};
+use zctor::remote::transport::{Answer, End, ROOM, Route};
 
-use crate::bridge::ROOM;
 use crate::connection::Command;
 use crate::wire;
 
@@ -149,7 +148,7 @@ impl Service {
         Some(said)
     }
 
-    /// What is said of each endpoint, beside where it is found.
+    /// The words on each endpoint, beside where it is found.
     fn each(&self, say: impl Fn(&Endpoint) -> Value) -> Value {
         let endpoints = self.endpoints();
         let said = endpoints.iter().map(|(pool, endpoint)| {

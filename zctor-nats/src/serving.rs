@@ -14,7 +14,7 @@ use crate::foreign;
 use crate::service::Endpoint;
 use crate::wire::{self, Origin, Terms};
 
-/// What takes the messages of one subscription in.
+/// Takes in the messages of one subscription.
 pub(crate) struct Desk {
     pub(crate) route: Route,
     pub(crate) endpoint: Arc<Endpoint>,
@@ -36,7 +36,7 @@ impl Desk {
                 };
                 self.deliver(origin, bytes, inside, call, key.map(Arc::from));
             }
-            // Whoever waits for a packet that is not there is told by the time.
+            // A sender that waits for a packet which is not there hears of it when its time is up.
             Some(Terms { inside, call, pack: Some(packets), .. }) => {
                 let packets = wire::read_pack(&message.payload).take(usize::try_from(packets).unwrap_or(usize::MAX));
                 if call.is_none() {
@@ -103,7 +103,7 @@ struct PacketSender {
     desk: Arc<Desk>,
     /// When a call has arrived.
     since: Option<Instant>,
-    /// Whether it is among those that have arrived and of which their senders do not know it yet.
+    /// Whether `arrived` has it: its sender does not know yet that it has arrived.
     is_noted: bool,
     /// Whether a call is in a mailbox.
     is_taken: bool,

@@ -44,7 +44,7 @@ pub(crate) fn most_together(client: &Client) -> usize {
     client.max_payload().saturating_sub(HEADERS).min(32 * 1_024)
 }
 
-/// What is wrong with a payload of this size, if anything is.
+/// A text, if the server takes no payload of this size.
 pub(crate) fn too_large(client: &Client, bytes: usize) -> Option<String> {
     let most = client.max_payload().saturating_sub(HEADERS);
     (bytes > most).then(|| format!("it has {bytes} bytes, and the NATS server takes {most}"))

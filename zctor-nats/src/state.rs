@@ -1,4 +1,4 @@
-//! Whether the client is connected just now, and for how long that is waited for.
+//! The state of the connection, and the patience with which packets wait for a connection that is lost.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{unconstrained, yield_now};
 use zctor::now;
 
-/// What a bridge knows of its connection: see [`Bridge::state`](crate::Bridge::state).
+/// The connection of a bridge, as far as the bridge knows: see [`Bridge::state`](crate::Bridge::state).
 ///
 /// ```
 /// use zctor_nats::ConnectionState;
@@ -29,14 +29,14 @@ pub enum ConnectionState {
     Away {
         /// Since when.
         since: Instant,
-        /// What became of the last attempt to connect again.
+        /// The outcome of the last attempt to connect again.
         text: String,
     },
     /// A server is there, and does not let the bridge in any more; or the bridge has no credentials to show.
     Refused {
         /// Since when there is no connection.
         since: Instant,
-        /// What became of the last attempt to connect again.
+        /// The outcome of the last attempt to connect again.
         text: String,
     },
 }
@@ -64,7 +64,7 @@ struct Trouble {
 pub(crate) struct State {
     /// Since when it is not.
     lost: Mutex<Option<Instant>>,
-    /// What became of the last attempt to connect.
+    /// The outcome of the last attempt to connect, if it failed.
     trouble: Mutex<Option<Trouble>>,
     /// How many connections were lost.
     pub(crate) losses: watch::Sender<u64>,
@@ -235,7 +235,7 @@ impl State {
     }
 }
 
-/// That a packet was given to the bridge while nothing went out, until it has gone out or is refused.
+/// Marks a packet that was given to the bridge while nothing went out, until it has gone out or is refused.
 pub(crate) struct Held {
     /// When it was given.
     pub(crate) since: Instant,
@@ -249,7 +249,7 @@ impl Drop for Held {
     }
 }
 
-/// What comes of this without a wait.
+/// The output of the future, if it has one without a wait.
 async fn now_or_never<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|task| {
         Poll::Ready(match future.as_mut().poll(task) {

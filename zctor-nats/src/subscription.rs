@@ -8,17 +8,21 @@
 //!    subscription is told to end after eight times as many more, and after 1,024 more at least.
 //! 2. Another echo follows. If the subscription still goes on when it is back, the server knew of the number before it
 //!    had sent so many. So it will send so many, and the client will wait for so many.
-//! 3. Those that are missing are filled up with messages that are empty and want no answer, which nobody looks at. The
-//!    server shares them out in the queue group as it does all others, so more are sent than are missing.
-//! 4. What comes meanwhile is served like what came before.
+//! 3. The number is filled up with messages that are empty and want no answer, which nobody looks at. The server shares
+//!    them out in the queue group as it does all others, so more are sent than are missing.
+//! 4. Messages that come meanwhile are served like those before.
 //!
 //! Messages may be lost on their way to it if it has ended before the echo of step 2, if the bridge is not permitted to
 //! publish to its subject, or if the time is up. Their senders find that out, as of those to a process that was killed.
+//!
+//! A connection that breaks takes with it what was on its way. So a subscription that is told to end while there is none
+//! ends at once.
 //!
 //! A client that connects again counts on, and the server from zero. So with each connection that breaks the
 //! subscription is made anew.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_nats::{Client, Message, SubscribeError, Subscriber};
@@ -28,23 +32,24 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use zctor::now;
 
+use crate::echo::Echo;
 use crate::error::Operation;
 use crate::heard::Hearing;
+use crate::state::State;
 
 /// After how many more messages a subscription ends at least.
 const LEAST: u64 = 1_024;
 /// How many fillers go out before the next echo, at most.
 const MOST_FILLERS: u64 = 4_096;
 
-/// What a subscription is for.
+/// The subject of a subscription, and all that it takes to subscribe to that again.
 pub(crate) struct Topic {
     pub(crate) client: Client,
     pub(crate) subject: String,
     /// The queue group that shares the messages.
     pub(crate) group: Option<&'static str>,
     pub(crate) hearing: Hearing,
-    /// Counts the connections that broke.
-    pub(crate) losses: watch::Receiver<u64>,
+    pub(crate) state: Arc<State>,
 }
 
 /// A subscription whose messages are being taken in.
@@ -59,9 +64,11 @@ impl Subscription {
         topic: Topic,
         take_in: impl FnMut(Message) + Send + 'static,
     ) -> Result<Self, SubscribeError> {
+        // Before the client subscribes: a connection that breaks after that is one of these.
+        let losses = topic.state.losses.subscribe();
         let subscriber = topic.subscribe().await?;
         let (leave, left) = oneshot::channel();
-        let receiving = Receiving { topic, take_in, came: 0 };
+        let receiving = Receiving { topic, take_in, losses, came: 0 };
         let task = tokio::spawn(receiving.run(subscriber, left));
         Ok(Self { leave, task })
     }
@@ -84,7 +91,7 @@ impl Topic {
     }
 }
 
-/// What a subscription is to do next.
+/// The next step of a subscription.
 enum Next {
     Leave(Instant),
     /// The connection is lost.
@@ -96,13 +103,15 @@ enum Next {
 struct Receiving<F> {
     topic: Topic,
     take_in: F,
+    /// Counts the connections that broke.
+    losses: watch::Receiver<u64>,
     /// How many messages have come by this subscriber.
     came: u64,
 }
 
 impl<F: FnMut(Message)> Receiving<F> {
     async fn run(mut self, mut subscriber: Subscriber, mut leave: oneshot::Receiver<Instant>) {
-        let mut losses = self.topic.losses.clone();
+        let mut losses = self.losses.clone();
         loop {
             let next = async {
                 match select(&mut leave, pin!(losses.changed())).await {
@@ -114,6 +123,7 @@ impl<F: FnMut(Message)> Receiving<F> {
             let next = self.until(&mut subscriber, next).await;
             match next {
                 None | Some(Next::End) => return,
+                Some(Next::Leave(_)) if !self.topic.state.is_connected() => return,
                 Some(Next::Leave(until)) => {
                     let leaves = pin!(self.leave(&mut subscriber));
                     let in_time = tokio::time::timeout(until.saturating_duration_since(now()), leaves);
@@ -125,9 +135,10 @@ impl<F: FnMut(Message)> Receiving<F> {
                     // First of all, so that the client does not subscribe for it again.
                     drop(subscriber);
                     self.came = 0;
-                    match self.topic.subscribe().await {
-                        Ok(anew) => subscriber = anew,
-                        Err(_) => return,
+                    // The client may take no more commands until it is connected again, and is to end before that.
+                    match select(pin!(self.topic.subscribe()), &mut leave).await {
+                        Either::Left((Ok(anew), _)) => subscriber = anew,
+                        Either::Left((Err(_), _)) | Either::Right(_) => return,
                     }
                 }
             }
@@ -179,26 +190,4 @@ async fn fill(client: &Client, subject: String, fillers: u64) -> Option<()> {
         client.publish(subject.clone(), Vec::new().into()).await.ok()?;
     }
     Some(())
-}
-
-/// What this client publishes to itself: it comes back after all that the server has sent before. The client's own flush
-/// waits for the socket alone.
-struct Echo<'a> {
-    client: &'a Client,
-    inbox: String,
-    back: Subscriber,
-}
-
-impl<'a> Echo<'a> {
-    async fn open(client: &'a Client) -> Option<Self> {
-        let inbox = client.new_inbox();
-        let back = client.subscribe(inbox.clone()).await.ok()?;
-        Some(Self { client, inbox, back })
-    }
-
-    /// `None` if the client has ended.
-    async fn pass(&mut self) -> Option<()> {
-        self.client.publish(self.inbox.clone(), Vec::new().into()).await.ok()?;
-        self.back.next().await.map(drop)
-    }
 }

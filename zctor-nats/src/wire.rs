@@ -1,4 +1,4 @@
-//! What is on the wire: subjects, the header, acknowledgements and answers.
+//! The wire format: subjects, the words of a reply subject, acknowledgements and answers.
 //!
 //! | subject | carries |
 //! | --- | --- |
@@ -16,8 +16,8 @@
 //! milliseconds that are left of its deadline, `w<n>` for the depth that its caller counts the callee at, `i` for what a
 //! handler has sent, `k<n>` if the first `n` bytes are the key that its client is bound to, in MessagePack, `n` for a copy
 //! whose sender wants to know how many instances have one, `p<n>` for a pack of so many packets, each behind its length:
-//! their numbers follow each other. They stand there since headers cost a client more than all the rest of a message. What
-//! any other program says is in `foreign.rs`.
+//! their numbers follow each other. The words stand in a subject since headers cost a client more than all the rest of a
+//! message. The messages of programs that are no bridge are in `foreign.rs`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(crate) fn subject(namespace: &str, name: &str, route: Route) -> String {
 /// How many packets a pack has at most.
 pub(crate) const LARGEST_PACK: u64 = 32;
 
-/// Who has sent a packet, and which of theirs it is.
+/// The sender of a packet, and which of its packets it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Origin {
     /// The prefix of the subjects that the sender listens to.
@@ -59,7 +59,7 @@ pub(crate) struct Origin {
     pub(crate) number: u64,
 }
 
-/// What is to be known of a packet beside its bytes.
+/// The terms of a packet: all that the receiver has to know beside its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Terms {
     /// A handler has sent it.
@@ -98,7 +98,7 @@ pub(crate) fn split_key(payload: &[u8], key: Option<usize>) -> Option<(Option<&[
     }
 }
 
-/// That of a copy whose sender wants to know how many instances have one.
+/// The reply subject of a copy whose sender wants to know how many instances have one.
 pub(crate) fn counted_reply(inbox: &str, number: u64) -> String {
     format!("{inbox}.r.{number}.n")
 }
@@ -131,24 +131,24 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
             ("c" | "n", "") => call = true,
             ("d", number) => left = Some(Duration::from_millis(number.parse().ok()?)),
             ("w", number) => depth = number.parse().ok()?,
-            // Whoever else publishes here may write any number.
+            // Any program may publish here, with any number.
             ("p", number) => pack = Some(number.parse::<u64>().ok()?.min(LARGEST_PACK)),
             ("k", number) => key = Some(number.parse().ok()?),
             // A later version may say more, but nothing that changes what the payload is: that needs another prefix.
             _ => {}
         }
     }
-    // So much earlier than at the caller, that what is said of the end arrives there in time.
+    // So much earlier than at the caller that the word of its end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
     Some(Terms { inside, call: call.then_some(CallHeader { until, depth, or_send: false, queued: false }), pack, key })
 }
 
-/// The numbers of the packets that what follows `<inbox>.r.` in the subject of a reply is for.
+/// The numbers of the packets that a reply subject names: `rest` is the part behind `<inbox>.r.`.
 pub(crate) fn read_numbers_of(rest: &str) -> Range<u64> {
     let mut words = rest.split('.');
     let Some(first) = words.next().and_then(|number| number.parse().ok()) else { return 0..0 };
     let packets: u64 = words.find_map(|word| word.strip_prefix('p')?.parse().ok()).unwrap_or(1);
-    // Who else publishes here may write any number.
+    // Any program may publish here, with any number.
     first..first.saturating_add(packets.min(LARGEST_PACK))
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn add_to_pack(pack: &mut Vec<u8>, bytes: &[u8]) {
     pack.extend_from_slice(bytes);
 }
 
-/// The packets of a pack. What makes no sense is none, and the last.
+/// The packets of a pack, up to the first that is not whole.
 pub(crate) fn read_pack(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = bytes.split_first_chunk::<4>()?;
@@ -179,7 +179,7 @@ pub(crate) fn read_numbers(bytes: &[u8]) -> impl Iterator<Item = u64> {
     numbers.iter().map(|number| u64::from_be_bytes(*number))
 }
 
-/// What stands before the answer to a packet, and its status.
+/// The bytes of an answer before its reply or text: number, length and status.
 const BEFORE: usize = 8 + 4 + 1;
 
 /// How many bytes [`add_answer`] adds.
@@ -197,7 +197,7 @@ pub(crate) fn add_answer(answers: &mut Vec<u8>, number: u64, answer: &Answer) {
     answers.extend_from_slice(rest);
 }
 
-/// The answers, with the numbers of their packets. What makes no sense is the last.
+/// The answers, with the numbers of their packets, up to the first that is not whole.
 pub(crate) fn read_answers(mut bytes: &[u8]) -> impl Iterator<Item = (u64, Answer)> {
     std::iter::from_fn(move || {
         let (number, rest) = bytes.split_first_chunk::<8>()?;
@@ -358,7 +358,7 @@ mod tests {
         let read: Vec<(u64, Answer)> = read_answers(&bytes).collect();
         let expected: Vec<(u64, Answer)> = (0..).zip(said).collect();
         assert_eq!(format!("{read:?}"), format!("{expected:?}"));
-        // What is cut off in the middle is none.
+        // A packet that is cut off in the middle is none.
         bytes.truncate(bytes.len() - 1);
         assert_eq!(read_answers(&bytes).count(), expected.len() - 1);
         assert!(matches!(read_answer(b""), Answer::Unfit(_)));

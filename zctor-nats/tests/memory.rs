@@ -1,4 +1,4 @@
-//! What is under way to a slow handler takes bounded memory, however much is sent.
+//! Messages under way to a slow handler take bounded memory, however many are sent.
 //!
 //! A process of its own, since its memory is measured. `ZCTOR_NATS_SENDS` says how many messages are sent.
 
@@ -51,7 +51,7 @@ fn peak() -> Option<u64> {
 fn what_is_under_way_to_a_slow_handler_is_bounded() {
     let sends: u64 = env::var("ZCTOR_NATS_SENDS").map_or(50_000, |sends| sends.parse().expect("a number"));
     within(30 * LIMIT, move || {
-        let (server, there, here) = (nats::Server::start(), ActorEngine::new(), ActorEngine::new());
+        let (server, there, here) = (nats::Server::start_with(&["-m", "-1"]), ActorEngine::new(), ActorEngine::new());
         let (serves, calls) = (server.bridge(), server.patient_bridge());
         let slow = SlowMessage::actor(|| Slow(0));
         there.spawn(ActorThread::new().mailbox_bound(BOUND as usize).register(slow)).expect("a pool");
@@ -78,6 +78,8 @@ fn what_is_under_way_to_a_slow_handler_is_bounded() {
         here.settle();
         let books = calls.flush(30 * LIMIT);
         assert_eq!((books.accepted, books.acked), (sends, sends), "{books}");
+        let said = server.monitoring("/varz");
+        assert!(said.contains("\"slow_consumers\": 0,"), "the server has cut a bridge off: {said}");
         if let (Some(before), Some(after)) = (before, peak()) {
             println!("{sends} messages of {SIZE} bytes: {before} KiB before, {after} KiB at most");
             let bytes = sends * SIZE as u64;

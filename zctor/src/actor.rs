@@ -113,11 +113,11 @@ impl<M: Message> Context<M> {
     /// # }
     /// ```
     pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
-        if self.local.mailbox.parker.is_closed() || self.local.mailbox.edge.is_sealed() {
+        if self.local.mailbox.parker.is_closed() || self.local.mailbox.engine.edge.is_sealed() {
             return Err(SpawnError::Stopped);
         }
-        let endpoint = install_on::<T>(&self.local, false, actor)?;
-        note_start(&self.local.mailbox.edge, T::name);
+        let endpoint = install_alone::<T>(&self.local, actor)?;
+        note_start(&self.local.mailbox.engine, T::name);
         Ok(Client::of_one(None, endpoint).into())
     }
 }
@@ -298,12 +298,20 @@ where
     }
 }
 
-pub(crate) fn install_on<M: Message>(
+/// Builds an instance on this thread, which its pool lists next.
+pub(crate) fn install_pooled<M: Message>(
     local: &Rc<Local>,
-    pooled: bool,
     actor: impl Install<M>,
 ) -> Result<Arc<Endpoint<M>>, SpawnError> {
-    actor.__install(&LocalHandle { local, pooled }).map(|installed| installed.0)
+    actor.__install(&LocalHandle { local, pooled: true }).map(|installed| installed.0)
+}
+
+/// Builds an instance on this thread which is in no pool.
+pub(crate) fn install_alone<M: Message>(
+    local: &Rc<Local>,
+    actor: impl Install<M>,
+) -> Result<Arc<Endpoint<M>>, SpawnError> {
+    actor.__install(&LocalHandle { local, pooled: false }).map(|installed| installed.0)
 }
 
 /// The description of an instance that `actor(..)` and `try_actor(..)` of an enum give: a factory that can build the

@@ -192,7 +192,7 @@ impl<M: Message, V> Client<M, V> {
 
     fn target(&self) -> Target<'_, M> {
         match &self.pool {
-            Some(pool) => Target::at_pool(Some(pool), &pool.edge).bound(&self.binding),
+            Some(pool) => Target::at_pool(Some(pool), &pool.engine).bound(&self.binding),
             None => Target::at_binding(&self.binding),
         }
         .with_patience(self.patience)

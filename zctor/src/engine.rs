@@ -49,6 +49,7 @@ use crate::engine::stopped::{Shutdown, Stopped};
 use crate::error::{CallError, SendError, ShutdownError, SpawnError};
 use crate::event::{DeadLetter, Ended, PanicEvent, Restarted};
 use crate::id::{InstanceId, ThreadId};
+use crate::mailbox::engine_shared::EngineShared;
 use crate::messaging;
 use crate::messaging::broadcast::Replies;
 use crate::report::instances::InstanceStats;
@@ -236,7 +237,9 @@ impl EngineBuilder {
 
     /// Makes the engine, which has no threads yet.
     pub fn build(self) -> ActorEngine {
-        ActorEngine { core: Core::new(self.name, self.default_deadline, self.spin, self.record_sends) }
+        let shared = EngineShared::new(self.default_deadline, self.spin);
+        let shared = if self.record_sends { shared.with_sends() } else { shared };
+        ActorEngine { core: Core::new(self.name, shared) }
     }
 }
 
@@ -680,7 +683,7 @@ impl ActorEngine {
     #[cfg(feature = "observe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
     pub fn observe(&self) -> Observer {
-        Observer::new(Some(Arc::clone(&self.core.edge)))
+        Observer::new(Some(Arc::clone(&self.core.shared)))
     }
 
     /// Returns the number of actor threads that run.
@@ -701,7 +704,7 @@ impl ActorEngine {
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
-        self.core.edge.incidents.on_dead_letter(Box::new(hook));
+        self.core.shared.incidents.on_dead_letter(Box::new(hook));
     }
 
     /// Calls `hook` for the end of every instance from now on.
@@ -712,7 +715,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
-        self.core.edge.incidents.on_end(Box::new(hook));
+        self.core.shared.incidents.on_end(Box::new(hook));
     }
 
     /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that
@@ -728,7 +731,7 @@ impl ActorEngine {
     ///
     /// An example is at [`PanicEvent`].
     pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
-        self.core.edge.incidents.on_panic(Box::new(hook));
+        self.core.shared.incidents.on_panic(Box::new(hook));
     }
 
     /// Calls `hook` from now on each time that the state of an instance was built again: after a panic, when its backoff
@@ -740,7 +743,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Restarted`].
     pub fn on_restart(&self, hook: impl Fn(&Restarted) + Send + Sync + 'static) {
-        self.core.edge.incidents.on_restart(Box::new(hook));
+        self.core.shared.incidents.on_restart(Box::new(hook));
     }
 
     /// Returns the handlers that have run for longer than `limit`, in the order of their threads. Empty: the engine is

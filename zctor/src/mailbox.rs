@@ -1,8 +1,8 @@
 //! The mailbox of an actor thread: what `send` has accepted is in it, and nothing slips in behind its close.
 //!
 //! It is one flume queue of mail, with the state word of its thread beside it (`sys/park.rs`), and with all else that
-//! other threads touch of an actor thread: permits, counters, the roster, and the edge of the engine. The layer knows
-//! no message type: an envelope erases it.
+//! other threads touch of an actor thread: permits, counters, the roster, and the part of the engine that its mailboxes
+//! share. The layer knows no message type: an envelope erases it.
 //!
 //! It may import only its own folder and the layers below it: reply, trace, sys and the plain data.
 //!
@@ -21,6 +21,7 @@ mod bundle;
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod edge;
+pub(crate) mod engine_shared;
 pub(crate) mod envelope;
 #[cfg(feature = "observe")]
 pub(crate) mod handling_times;
@@ -31,7 +32,7 @@ pub(crate) mod hooks;
 pub(crate) mod inner_bound;
 mod log;
 pub(crate) mod mail;
-pub(crate) mod noted;
+pub(crate) mod noted_variant;
 pub(crate) mod panic_inbox;
 pub(crate) mod parked;
 pub(crate) mod permits;
@@ -52,17 +53,17 @@ use crate::event::{PanicEvent, Undelivered};
 use crate::id::{InstanceId, ThreadId};
 use crate::mailbox::buffers::Buffers;
 use crate::mailbox::counters::Meter;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::inner_bound::{Added, ConflationKey, Inner, InnerQueue};
 use crate::mailbox::mail::{Mail, MailContents};
-use crate::mailbox::noted::NotedVariant;
+use crate::mailbox::noted_variant::NotedVariant;
 use crate::mailbox::parked::Parked;
 use crate::mailbox::permits::Permits;
 use crate::mailbox::roster::Roster;
 use crate::mailbox::waits::{Waiter, Waits};
+use crate::sys::cache_padded::CachePadded;
 use crate::sys::frame;
-use crate::sys::line::OwnLine;
 use crate::sys::operation::Operation;
 use crate::sys::park::Parker;
 use crate::sys::simulated::{Planted, is_planted, point, point_anywhere};
@@ -73,9 +74,9 @@ pub(crate) struct Mailbox {
     pub(crate) thread: ThreadId,
     pub(crate) name: String,
     pub(crate) parker: Arc<Parker>,
-    pub(crate) edge: Arc<Edge>,
-    pub(crate) meter: OwnLine<Meter>,
-    pub(crate) parked: OwnLine<Parked>,
+    pub(crate) engine: Arc<EngineShared>,
+    pub(crate) meter: CachePadded<Meter>,
+    pub(crate) parked: CachePadded<Parked>,
     /// The permits of a bounded mailbox.
     pub(crate) permits: Option<Permits>,
     /// The queue of messages from inside, where they have a bound.
@@ -84,7 +85,7 @@ pub(crate) struct Mailbox {
     pub(crate) is_bounded: bool,
     /// The instances that live on the thread.
     pub(crate) roster: Roster,
-    pub(crate) buffers: OwnLine<Buffers>,
+    pub(crate) buffers: CachePadded<Buffers>,
     pub(crate) waits: Waits<Waiter>,
     pub(crate) noted: NotedVariant,
     /// How messages for a link go out past its thread: see `route/linked.rs`.
@@ -94,40 +95,34 @@ pub(crate) struct Mailbox {
     receiver: queue::Receiver<Mail>,
     /// How many messages came in batches and bundles, beyond the one that each counts for in the queue's length. The
     /// thread counts those that it has taken out by itself (`Meter::unbatched`), so that it does not contend for this.
-    batched: OwnLine<AtomicUsize>,
+    batched: CachePadded<AtomicUsize>,
     /// Mail that was pushed behind the close, until its sender takes it back.
     late: Mutex<Vec<Mail>>,
 }
 
 impl Mailbox {
-    /// Tells the hook and the watchers of a panic of one of its instances.
-    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
-        self.edge.incidents.tell_panicked(panic);
-        self.roster.tell_panic(panic);
-    }
-
-    pub(crate) fn new(thread: ThreadId, name: String, edge: Arc<Edge>, permits: Option<Permits>) -> Self {
+    pub(crate) fn new(thread: ThreadId, name: String, engine: Arc<EngineShared>, permits: Option<Permits>) -> Self {
         let (sender, receiver) = queue::unbounded();
         let meter = Meter { activity: AtomicU64::new(1), running: AtomicU64::new(Meter::IDLE), ..Meter::default() };
         Self {
             thread,
             name,
             parker: Arc::new(Parker::for_actor_thread()),
-            is_bounded: permits.is_some() || edge.sends.is_some(),
-            edge,
-            meter: OwnLine(meter),
-            parked: OwnLine(Parked::new()),
+            is_bounded: permits.is_some() || engine.sends.is_some(),
+            engine,
+            meter: CachePadded(meter),
+            parked: CachePadded(Parked::new()),
             permits,
             inner: None,
             roster: Roster::new(thread),
-            buffers: OwnLine::default(),
+            buffers: CachePadded::default(),
             waits: Waits::default(),
             noted: NotedVariant::default(),
             #[cfg(feature = "remote")]
             outlet: std::sync::OnceLock::new(),
             sender,
             receiver,
-            batched: OwnLine(AtomicUsize::new(0)),
+            batched: CachePadded(AtomicUsize::new(0)),
             late: Mutex::default(),
         }
     }
@@ -136,6 +131,8 @@ impl Mailbox {
     pub(crate) fn with_inner_bound(self, bound: usize, policy: Inner) -> Self {
         Self { inner: Some(InnerQueue::new(bound, policy)), is_bounded: true, ..self }
     }
+
+    // Its thread.
 
     /// Makes the current thread the one of this mailbox.
     pub(crate) fn make_current(&self) {
@@ -159,8 +156,16 @@ impl Mailbox {
     }
 
     pub(crate) fn engine_address(&self) -> usize {
-        Arc::as_ptr(&self.edge) as usize
+        Arc::as_ptr(&self.engine) as usize
     }
+
+    /// Tells the hook and the watchers of a panic of one of its instances.
+    pub(crate) fn tell_panic(&self, panic: &PanicEvent) {
+        self.engine.incidents.tell_panicked(panic);
+        self.roster.tell_panic(panic);
+    }
+
+    // Putting mail in, and closing.
 
     /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.
     #[inline(always)]
@@ -208,7 +213,7 @@ impl Mailbox {
     /// Step 2: closes the mailbox. Gives the mail that was in it, for which the caller finds another receiver or none.
     #[must_use = "what is inside finds another receiver, or none"]
     pub(crate) fn close(&self) -> Vec<Mail> {
-        point(&self.edge.world, self.thread.index(), || Operation::Plain("close the mailbox"));
+        point(&self.engine.world, self.thread.index(), || Operation::Plain("close the mailbox"));
         // Under this lock, so that the `take_back` of a late sender comes after. The mail that is found here was pushed
         // in time, or by a sender that will not find it in `take_back`, and so takes it for accepted.
         let late = lock(&self.late);
@@ -240,7 +245,7 @@ impl Mailbox {
         let (needs_order, lost) = match inner.add(&mut waiting, mail, same, take_turn) {
             Added::Waits { needs_order } => (needs_order, None),
             Added::InPlaceOf { lost, why, needs_order } => {
-                self.edge.incidents.count(lost.name(), 1, why);
+                self.engine.incidents.count(lost.name(), 1, why);
                 (needs_order, Some((lost, why)))
             }
             Added::Full(mail) => return Err(mail),
@@ -265,7 +270,7 @@ impl Mailbox {
     fn tell_of(&self, mut lost: Mail, why: Undelivered) {
         let instance = InstanceId { thread: self.thread, slot: lost.to };
         if let MailContents::Envelope(envelope) = &mut lost.contents {
-            let incidents = &self.edge.incidents;
+            let incidents = &self.engine.incidents;
             envelope.discard(Undeliverable { incidents, instance, why, from_hook: lost.from_hook });
         }
     }
@@ -302,6 +307,8 @@ impl Mailbox {
             permits.wake_all();
         }
     }
+
+    // Taking mail out, and counting it.
 
     /// Takes out the mail that is there: one by one if it is little, otherwise all under one lock.
     ///
@@ -358,6 +365,8 @@ impl Mailbox {
     pub(crate) fn load(&self) -> usize {
         self.receiver.len() + self.batched() + self.meter.in_hand()
     }
+
+    // Rest.
 
     /// The number of the spell of rest that the thread is in, or `None` while it has something to do.
     pub(crate) fn rest(&self) -> Option<u64> {

@@ -46,9 +46,9 @@ pub use crate::actor::dispatch::__never_dispatched;
 #[doc(hidden)]
 pub use durable::{__assert_durable, Tells};
 #[doc(hidden)]
-pub use key::{__any_key, __no_key, FarKey, TravelsAsKey};
+pub use key::{__any_key, __key_hash, __no_key, FarKey, TravelsAsKey};
 #[doc(hidden)]
-pub use message::{__DEFERRED, __key_hash, __reply, Answering, Called, RemotePort};
+pub use message::{__DEFERRED, __reply, Answering, Called, RemotePort};
 #[doc(hidden)]
 pub use serde::Deserialize as __Deserialize;
 #[doc(hidden)]
@@ -57,7 +57,7 @@ pub use value::{__assert_value, __serialize, Travels};
 /// For crates that carry packets over a network: the parts that `Loopback` is made of.
 #[doc(hidden)]
 pub mod transport {
-    pub use super::end::End;
+    pub use super::end::{End, ROOM};
     pub use super::ledger::TakenTogether;
     pub use super::pack::{Pack, PackReceipt};
     pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};

@@ -10,13 +10,13 @@
 
 pub(crate) mod alarm;
 pub(crate) mod awaited;
+pub(crate) mod cache_padded;
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod counter;
 #[cfg(all(feature = "simulation", not(loom)))]
 pub(crate) mod executor;
 pub(crate) mod frame;
-pub(crate) mod line;
 pub(crate) mod lock;
 pub(crate) mod monitor;
 pub(crate) mod operation;

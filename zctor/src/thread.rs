@@ -5,7 +5,7 @@
 //! handled, or goes to a sibling of its instance, or becomes a dead letter.
 //!
 //! The layer knows no message type and no engine: its instances implement `local::Instance`, and its engine implements
-//! `local::ThreadOwner`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the
+//! `owner::ThreadOwner`. It may import only its own folder and the layers below it: mailbox, reply, trace, sys and the
 //! plain data.
 //!
 //! The life of a thread:
@@ -31,7 +31,10 @@ pub(crate) mod borrowed;
 pub(crate) mod carried;
 pub(crate) mod free_list;
 pub(crate) mod held;
+pub(crate) mod kept;
 pub(crate) mod local;
+pub(crate) mod owner;
+pub(crate) mod phase;
 pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -1,4 +1,4 @@
-//! What an idle engine costs.
+//! The cost of an idle engine.
 
 use std::thread;
 use std::time::{Duration, Instant};

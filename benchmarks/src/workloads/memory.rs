@@ -1,4 +1,4 @@
-//! What waiting costs in memory.
+//! The memory that waiting costs.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;

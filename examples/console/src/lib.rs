@@ -52,7 +52,7 @@ pub struct Shop {
     engine: ActorEngine,
     /// Holds the database.
     database: Lock,
-    /// What slow work waits for: it ends early when the shop closes.
+    /// Slow work waits for this, so that it ends early when the shop closes.
     closing: Lock,
     close: Option<Sender<()>>,
     outside: Option<JoinHandle<()>>,
@@ -100,7 +100,7 @@ impl Shop {
         &self.engine
     }
 
-    /// What the map is drawn from.
+    /// The definitions that the map is drawn from.
     pub fn definitions() -> [&'static Definition; 5] {
         [
             WebMessage::DEFINITION,
@@ -136,7 +136,7 @@ impl Drop for Shop {
     }
 }
 
-/// What comes from outside.
+/// The customers, who come from outside.
 struct Outside {
     web: WebClient,
     reports: ReportClient,
@@ -146,7 +146,7 @@ struct Outside {
 }
 
 impl Outside {
-    /// Comes again and again until the shop closes. What is refused is refused: the console counts it.
+    /// Comes again and again until the shop closes. A refusal is no error here: the console counts it.
     fn come(&self, closed: &Receiver<()>) {
         for beat in 0_u64.. {
             if beat < 2 {

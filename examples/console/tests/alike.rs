@@ -35,6 +35,7 @@ fn every_way_to_look_names_the_database_and_none_when_it_is_free() {
             }
             let snapshot = fetch(&place).unwrap();
             assert!(is_culprit(snapshot.culprit.as_deref().unwrap()));
+            assert_eq!(snapshot.culprit_thread.as_deref(), Some("0"));
             let root = snapshot.waits.last().unwrap();
             assert_eq!((root.message.as_deref(), root.instance.as_deref()), (Some("DatabaseMessage"), Some("0.0")));
             assert_eq!((root.variant.as_deref(), root.handlers), (Some("UserOf"), 3));
@@ -48,7 +49,7 @@ fn every_way_to_look_names_the_database_and_none_when_it_is_free() {
         shop.free_database();
         let place = served[0].to_string();
         while fetch_text(&place, "waits.txt").unwrap() != "nothing waits\n" {}
-        // What else is wrong is in the counts.
+        // The other troubles are in the counts.
         let troubles = |snapshot: &zctor_console::snapshot::Snapshot| {
             let row = |name: &str| snapshot.types.iter().find(|row| row.message == name).cloned().unwrap_or_default();
             row("FeedMessage").panicked > 3 && row("ThumbnailMessage").refused > 0 && row("ReportMessage").queued > 1

@@ -1,4 +1,4 @@
-//! What the instances and the outside threads of a random world do.
+//! The acts of the instances and of the outside threads of a random world.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;

@@ -1,6 +1,6 @@
-//! What somebody would write by hand over the client of NATS, for the least of what a bridge is for: whoever calls is on a
-//! thread of its own, and so is the handler, with a state that stays there. Sends are acknowledged when the handler's
-//! thread has them, so many at a time as there are, and at most [`WINDOW`] are not acknowledged.
+//! The same by hand, over the client of NATS, for the least of what a bridge is for: the caller is on a thread of its
+//! own, and so is the handler, with a state that stays there. Sends are acknowledged when the handler's thread has them,
+//! so many at a time as there are, and at most [`WINDOW`] are not acknowledged.
 //!
 //! There are no types, no deadlines but the client's, no books and no order of leaving. So this says what the threads and
 //! the acknowledgements cost, and the rest of the difference is the bridge.

@@ -149,7 +149,7 @@ fn answer(address: &str) -> Outcome<()> {
     runtime.block_on(raw::answer(&client))
 }
 
-/// What was measured in one round.
+/// The figures of one round.
 #[derive(Clone, Copy)]
 struct Round {
     raw: f64,
@@ -157,7 +157,7 @@ struct Round {
     mine: f64,
 }
 
-/// What was measured, round by round.
+/// The figures, round by round.
 #[derive(Default)]
 struct Table {
     order: Vec<(String, &'static str)>,

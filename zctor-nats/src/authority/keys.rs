@@ -77,7 +77,7 @@ impl Key {
     }
 }
 
-/// What is shown to the server at one connection. The file may lie on another machine, so another thread reads it.
+/// Signs for one connection. The file may lie on another machine, so another thread reads it.
 async fn sign(path: Arc<Path>, nonce: Vec<u8>) -> Result<Auth, AuthError> {
     let signed = tokio::task::spawn_blocking(move || {
         let Credentials { token, key } = Credentials::read(&path).map_err(AuthError::new)?;
@@ -89,7 +89,7 @@ async fn sign(path: Arc<Path>, nonce: Vec<u8>) -> Result<Auth, AuthError> {
     signed.await.map_err(AuthError::new)?
 }
 
-/// What is in a credentials file.
+/// The contents of a credentials file.
 struct Credentials {
     token: String,
     key: KeyPair,
@@ -110,7 +110,7 @@ impl Credentials {
     }
 }
 
-/// What stands between the lines that begin and end the block of this name.
+/// The text between the lines that begin and end the block of this name.
 fn block<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let is_rule = |line: &str| line.starts_with("---");
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

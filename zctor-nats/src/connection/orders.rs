@@ -18,7 +18,7 @@ const BATCH: usize = 256;
 
 pub(super) struct Orders {
     from: UnboundedReceiver<Command>,
-    /// What ended a pack. It comes before all that is in the queue.
+    /// The command that ended a pack. It comes before all that is in the queue.
     follows: Option<Command>,
     /// How many more commands the batch may have.
     left: usize,

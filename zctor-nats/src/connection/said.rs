@@ -1,4 +1,4 @@
-//! What is to be said to other bridges.
+//! The acknowledgements and answers that other bridges are to hear.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use zctor::remote::transport::Answer;
 
 use crate::wire::{self, Origin};
 
-/// What is to be said to other bridges, by their inboxes: what there is for one goes out together.
+/// The acknowledgements and answers, by the inboxes of the bridges: those for one bridge go out together.
 #[derive(Default)]
 pub(super) struct Said(pub(super) HashMap<Arc<str>, ToBridge>);
 

@@ -1,4 +1,4 @@
-//! What goes out: packets, packs of them, and what is said to other bridges and programs.
+//! The way out to the server: packets, packs, acknowledgements, and answers to other bridges and programs.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::foreign::response;
 use crate::session::{most_together, too_large};
 use crate::wire::{self, Origin};
 
-/// What the other side is told of a call.
+/// The terms of a call as the other side is told: the time that is left, and the depth.
 fn left((until, depth): (Instant, u32)) -> (Duration, u32) {
     (until.saturating_duration_since(now()).min(LONGEST), depth)
 }
@@ -134,7 +134,7 @@ impl Outgoing {
 
     pub(super) async fn publish(&self, subject: impl Into<Subject>, payload: Vec<u8>) {
         // It fails for a payload that is too large, which only the books of a service may be, and when the client has ended.
-        // Whoever waits for this in vain is told by the time.
+        // A bridge or a program that waits for this in vain learns that when its time is up.
         if self.state.await_connected(None).await {
             self.state.patiently(None, self.client.publish(subject.into(), payload.into())).await;
         }

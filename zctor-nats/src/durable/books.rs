@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// What a bridge was given by the work queues that it serves, and what became of it.
+/// The counts of the messages that work queues gave to a bridge, by outcome.
 ///
 /// A message counts each time that it is given out.
 ///

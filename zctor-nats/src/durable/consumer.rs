@@ -13,6 +13,7 @@ use async_nats::jetstream::message::Info;
 use async_nats::jetstream::{AckKind, Context, Message};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::unconstrained;
 use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
 use crate::durable::books::{QueueBooks, QueueLedger};
@@ -20,6 +21,7 @@ use crate::durable::key_header;
 use crate::durable::names::Names;
 use crate::durable::reasons::Reasons;
 use crate::durable::{WorkQueue, streams};
+use crate::echo::Echo;
 use crate::error::BridgeError;
 use crate::session::Session;
 use crate::wire::one_line;
@@ -48,7 +50,7 @@ pub(crate) struct Consumer {
     reasons: Reasons,
 }
 
-/// What becomes of a message.
+/// The fate of a message, once its handler has answered.
 enum Outcome {
     Handled,
     /// It is given out again, unless this was the last try.
@@ -110,13 +112,18 @@ impl Consumer {
             };
             let changed = self.session.state.changed();
             tokio::pin!(changed);
-            let batch = pull.batch().max_messages(places.num_permits()).expires(EXPIRES).messages().await;
+            let request = pull.batch().max_messages(places.num_permits()).expires(EXPIRES).messages();
+            let batch = tokio::select! {
+                biased;
+                () = &mut stop => return,
+                batch = request => batch,
+            };
             let mut is_well = batch.is_ok();
             if let Ok(mut batch) = batch {
                 loop {
                     let next = tokio::select! {
                         biased;
-                        () = &mut stop => return self.take_the_rest(batch, places),
+                        () = &mut stop => return self.take_the_rest(batch, places).await,
                         // Before the loss of the connection: what has come until then has used up a try.
                         next = batch.next() => next,
                         // The server that had the request is gone.
@@ -132,11 +139,18 @@ impl Consumer {
                     }
                 }
             }
+            // A leave waits for all places.
+            drop(places);
             if !is_well {
-                // Somebody may have deleted the consumer. What is wrong beyond that is tried again.
-                tokio::time::sleep(PAUSE).await;
-                if let Ok(made) = self.make_or_check().await {
-                    pull = made;
+                // Somebody may have deleted the consumer. A fault beyond that is tried again.
+                let made = async {
+                    tokio::time::sleep(PAUSE).await;
+                    self.make_or_check().await
+                };
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return,
+                    made = made => pull = made.unwrap_or(pull),
                 }
             }
         }
@@ -154,9 +168,16 @@ impl Consumer {
         }
     }
 
-    /// What has come just before the end is handled too, since it has used up a try.
-    fn take_the_rest(self: &Arc<Self>, mut batch: Batch, mut places: OwnedSemaphorePermit) {
-        while let Some(Some(Ok(message))) = batch.next().now_or_never() {
+    /// Takes the messages that the server has sent before it hears of the end: each has used up a try.
+    async fn take_the_rest(self: &Arc<Self>, mut batch: Batch, mut places: OwnedSemaphorePermit) {
+        let echoed = async { Echo::open(&self.session.client).await?.pass().await };
+        tokio::select! {
+            biased;
+            _ = echoed => {}
+            () = self.is_cut_off() => {}
+        }
+        // Without a limit on the work of one task at a time, which would hide that a message has come.
+        while let Some(Some(Ok(message))) = unconstrained(batch.next()).now_or_never() {
             let Some(place) = places.split(1) else { return };
             drop(tokio::spawn(Arc::clone(self).take(message, place)));
         }
@@ -201,13 +222,22 @@ impl Consumer {
                 AckKind::Nak(None)
             }
         };
-        // If the server does not hear this, it gives the message out again.
-        drop(message.ack_with(said).await);
+        self.say(&message, said).await;
         drop(place);
     }
 
     fn settle(&self, change: impl FnOnce(&mut QueueBooks)) {
         self.ledger.change(change);
+    }
+
+    /// Tells the server what becomes of a message. If the server does not hear this, it gives the message out again.
+    async fn say(&self, message: &Message, said: AckKind) {
+        tokio::select! {
+            biased;
+            _ = message.ack_with(said) => {}
+            // The client may take no more commands until it is connected again.
+            () = self.is_cut_off() => {}
+        }
     }
 
     /// Calls the handler until it answers. Meanwhile the server is told that somebody is at it.
@@ -220,7 +250,7 @@ impl Consumer {
             let answer = loop {
                 tokio::select! {
                     answer = &mut answer => break answer.unwrap_or(Answer::Unreachable),
-                    _ = progress.tick() => drop(message.ack_with(AckKind::Progress).await),
+                    _ = progress.tick() => self.say(message, AckKind::Progress).await,
                 }
             };
             match answer {
@@ -242,7 +272,7 @@ impl Consumer {
                     let pause = Duration::from_millis(10).saturating_mul(tried).min(PAUSE);
                     let pause = tokio::time::sleep(pause.min(self.queue.ack_wait / 3));
                     pause.await;
-                    drop(message.ack_with(AckKind::Progress).await);
+                    self.say(message, AckKind::Progress).await;
                 }
             }
         }
@@ -271,18 +301,41 @@ impl Consumer {
         format!("{}.{}.{}", self.names.stream, info.stream_sequence, stored.as_nanos())
     }
 
-    /// Whether the message is stored among the dead letters. It is not if their stream is deleted or full, or the server
-    /// does not permit it; then the message stays in the queue, and its place is for others.
+    /// Whether the message is stored among the dead letters. It is not if their stream is deleted or full, the server does
+    /// not permit it, or this process leaves while there is no server; then the message stays in the queue, and its place
+    /// is for others.
     async fn bury(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
-        for _ in 0..BURIALS {
-            self.session.state.connected().await;
-            if self.store_dead(message, id, tried, reason).await {
-                return true;
+        let stored = async {
+            for _ in 0..BURIALS {
+                self.session.state.connected().await;
+                if self.store_dead(message, id, tried, reason).await {
+                    return true;
+                }
+                self.say(message, AckKind::Progress).await;
+                tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
             }
-            drop(message.ack_with(AckKind::Progress).await);
-            tokio::time::sleep(PAUSE.min(self.queue.ack_wait / 3)).await;
+            false
+        };
+        tokio::select! {
+            biased;
+            stored = stored => stored,
+            () = self.is_cut_off() => false,
         }
-        false
+    }
+
+    /// Waits until this process leaves and there is no connection.
+    async fn is_cut_off(&self) {
+        let mut stopped = self.stopped.subscribe();
+        // It cannot fail: the sender is here.
+        drop(stopped.wait_for(|stopped| *stopped).await);
+        loop {
+            // Before the look, so that a change after it is not missed.
+            let changed = self.session.state.changed();
+            if !self.session.state.is_connected() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// Whether the server has stored the message among the dead letters.
@@ -319,7 +372,7 @@ impl Consumer {
     }
 }
 
-/// What tells of a message that was offered to the pool.
+/// Tells the task of a message how the pool has answered.
 struct Delivery(oneshot::Sender<Answer>);
 
 impl Receipt for Delivery {

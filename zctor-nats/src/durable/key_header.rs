@@ -16,7 +16,7 @@ pub(super) fn write(key: &[u8]) -> String {
     text
 }
 
-/// `None` if there is no such header. What is no key is an empty one, which no key is: the pool refuses the message.
+/// `None` if there is no such header. A text that is no key gives an empty one, which the pool refuses.
 pub(super) fn read(headers: Option<&HeaderMap>) -> Option<Arc<[u8]>> {
     let text = headers?.get(NAME)?.as_str();
     Some(bytes(text).unwrap_or_default().into())

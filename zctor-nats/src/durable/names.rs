@@ -1,4 +1,4 @@
-//! What a queue is called on the server.
+//! The names of a queue on the server.
 //!
 //! | name | is |
 //! | --- | --- |

@@ -41,18 +41,18 @@ impl Carrier for QueueCarrier {
     }
 }
 
-/// What publishes the durable messages of a bridge.
+/// Publishes the durable messages of a bridge.
 pub(crate) struct Publisher {
     session: Session,
     /// The prefix of the subjects on which the server answers, and of the ids.
     inbox: String,
     next: AtomicU64,
-    /// Who waits for an answer, by number.
+    /// The publications that wait for an answer, by number.
     waiting: Mutex<HashMap<u64, oneshot::Sender<Message>>>,
     ack_wait: Duration,
 }
 
-/// What is published to a queue.
+/// A message on its way into a queue.
 struct Stored {
     bytes: Bytes,
     /// The key that its client is bound to, as a header has it.
@@ -84,7 +84,7 @@ impl Drop for Unstored {
     }
 }
 
-/// What the server says of a publication.
+/// The answer of the server to a publication.
 #[derive(Debug)]
 enum Heard {
     Stored,
@@ -187,7 +187,7 @@ impl Publisher {
             error = self.session.hearing.refusal(Operation::Publish, subject) => {
                 Some(Heard::Refused(Answer::Unfit(error.to_string().into())))
             }
-            // What was heard by the last connection is not answered by the next.
+            // The next connection brings no answer to a publication of the last one.
             () = changed => None,
             () = tokio::time::sleep(self.ack_wait) => None,
         };

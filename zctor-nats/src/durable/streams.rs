@@ -72,7 +72,7 @@ fn refusal(error: &async_nats::jetstream::Error) -> String {
     }
 }
 
-/// What of a stream that is there does not fit, if anything does not.
+/// An error says in which way the stream on the server is not the queue's.
 fn check(found: &Config, wanted: &Config, limit: Option<i64>) -> Result<(), String> {
     let name = &wanted.name;
     let other = "delete it, or give the queue another name";
@@ -96,7 +96,8 @@ fn check(found: &Config, wanted: &Config, limit: Option<i64>) -> Result<(), Stri
     }
 }
 
-/// What of a work queue that is there would lose messages after it has said that they are stored, or never say so.
+/// An error says by which setting the stream on the server would lose messages after it has said that they are stored,
+/// or would never say so.
 fn keeps(found: &Config) -> Result<(), String> {
     let is_limited = found.max_messages > 0 || found.max_bytes > 0;
     let refuses = found.discard == DiscardPolicy::New;

@@ -96,8 +96,8 @@ pub struct WorkQueue {
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 
 impl WorkQueue {
-    /// Names a queue. The name is one word, without dots, spaces, `*`, `>` and slashes. Whoever uses the queue gives it the
-    /// same options.
+    /// Names a queue. The name is one word, without dots, spaces, `*`, `>` and slashes. Each process that uses the
+    /// queue gives it the same options.
     ///
     /// ```
     /// use std::time::Duration;

@@ -103,7 +103,7 @@ fn a_process_that_answers_late_is_not_counted_and_has_the_message() {
         assert!(zctor::now() - begun >= wait, "it waits for the third");
         assert!(late.answers() <= 2, "{late}");
         proxy.stall(false);
-        // What is answered to those before is in no later count.
+        // An answer to an earlier broadcast is in no later count.
         let all = calls.broadcast_expecting(CacheMessage::Clear, 3, LIMIT).expect("it is sent");
         assert_eq!(counts(&all), (3, 3 * POOL, 0));
         there.iter().for_each(|process| process.engine.settle());

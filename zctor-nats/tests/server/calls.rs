@@ -32,7 +32,11 @@ enum AccountMessage {
     Break(String),
     #[reply(Vec<u8>)]
     Large(usize),
+    #[reply(usize)]
+    Length(String),
     Note(u64),
+    #[reply(())]
+    TakeNote(u64),
     #[reply(())]
     Hold,
 }
@@ -55,8 +59,14 @@ impl AccountHandler for Account {
     fn large(&mut self, value: usize) -> Vec<u8> {
         vec![7; value]
     }
+    fn length(&mut self, value: String) -> usize {
+        value.len()
+    }
     fn note(&mut self, value: u64) {
         self.notes.send((self.which, value)).unwrap_or_default();
+    }
+    fn take_note(&mut self, value: u64) {
+        self.note(value);
     }
     fn hold(&mut self) {
         self.gate.pass();
@@ -218,6 +228,39 @@ fn a_reply_or_a_message_that_is_too_large_is_refused_with_its_size() {
     });
 }
 
+#[test]
+fn a_message_and_a_reply_are_as_large_as_the_server_takes_and_no_larger() {
+    bounded(|| {
+        let server = Server::start();
+        let (tell, _notes) = mpsc::channel();
+        let _there = serving(&server, 0, 1, &tell);
+        let (here, bridge) = (ActorEngine::new(), server.bridge());
+        let account = bridge.attach::<AccountMessage>(&here).expect("a link");
+        /// The bytes that the text of an error names, and those that the server takes.
+        fn named(text: &str) -> (usize, usize) {
+            let mut numbers = text.split(' ').filter_map(|word| word.parse().ok());
+            (numbers.next().expect("its bytes"), numbers.next().expect("those that the server takes"))
+        }
+        let refused = |outcome: Result<usize, CallError>| match outcome {
+            Err(CallError::Unfit { text, .. }) => named(&text),
+            other => panic!("{other:?}"),
+        };
+        // What stands around the text or the bytes is as long for all that are as long as these.
+        let length = |text: usize| account.length("x".repeat(text));
+        let large = |bytes: usize| account.large(bytes).map(|reply| reply.len());
+        let (bytes, most) = refused(length(2_000_000));
+        let largest = most - (bytes - 2_000_000);
+        assert_eq!((length(largest - 1), length(largest)), (Ok(largest - 1), Ok(largest)));
+        assert_eq!(refused(length(largest + 1)), (most + 1, most));
+        let (bytes, most) = refused(large(2_000_000));
+        let largest = most - (bytes - 2_000_000);
+        for bytes in [largest - 1, largest] {
+            assert_eq!(large(bytes), Ok(bytes));
+        }
+        assert_eq!(refused(large(largest + 1)), (most + 1, most));
+    });
+}
+
 #[actor(remote, calls(AccountMessage))]
 #[derive(Serialize, Deserialize)]
 enum TellerMessage {
@@ -267,6 +310,36 @@ fn a_call_ends_at_its_deadline_though_its_handler_does_not() {
         assert!(matches!(late, Err(CallError::Timeout { .. })), "{late:?}");
         there.gate.open();
         assert_eq!(account.within(LIMIT).withdraw(1, 1), Ok(Ok(99)));
+    });
+}
+
+/// The process that has it gives it up a tenth of its time earlier, so that it can say so in time.
+#[test]
+fn a_call_whose_time_is_up_before_its_handler_begins_never_runs() {
+    bounded(|| {
+        let server = Server::start();
+        let (tell, notes) = mpsc::channel();
+        let there = serving(&server, 0, 1, &tell);
+        let (here, bridge) = (ActorEngine::new(), server.patient_bridge());
+        let account = bridge.attach::<AccountMessage>(&here).expect("a link");
+        let held = account.within(LIMIT).non_blocking().hold();
+        there.gate.await_arrivals(1);
+        // On a busy machine the word may come too late: then it may have begun, as far as anybody knows here.
+        let mut time = Duration::from_millis(500);
+        let mut given_up = 0;
+        loop {
+            let late = account.within(time).take_note(1);
+            let Err(CallError::Timeout { begun, .. }) = late else { panic!("{late:?}") };
+            given_up += 1;
+            if !begun {
+                break;
+            }
+            time *= 2;
+        }
+        there.gate.open();
+        assert_eq!(held.wait(), Ok(()));
+        assert_eq!(account.within(LIMIT).take_note(2), Ok(()));
+        assert_eq!(receive(&notes), (0, 2), "none of the {given_up} before has run");
     });
 }
 

@@ -1,7 +1,7 @@
 //! Known faults of the NATS client, each of which the bridge goes around.
 //!
-//! That its requests are not told of a broken connection is in `faults.rs`, that its drain loses messages is in
-//! `leaving.rs`, and that a request which is given up leaves an entry is beside `src/under_way.rs`.
+//! Three more are tested elsewhere: its requests are not told of a broken connection (`faults.rs`), its drain loses
+//! messages (`leaving.rs`), and a request that is given up leaves an entry (beside `src/under_way.rs`).
 
 use std::thread;
 use std::time::Duration;

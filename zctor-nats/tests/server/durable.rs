@@ -36,14 +36,14 @@ enum TaskMessage {
     Note(u64),
 }
 
-/// What a test is told by its handlers.
+/// A handler's word to its test.
 enum Told {
     Did(u64),
     Later(ReplyTo<()>),
     Noted(u64),
 }
 
-/// What becomes of a message, by how often its number has come.
+/// The answer of a handler, by how often the number of its message has come.
 type Course = fn(order: u64, tried: usize) -> Result<(), Declined>;
 
 struct Task {
@@ -92,8 +92,12 @@ impl Serving {
 
     /// Its handlers wait at the gate.
     fn start_held(server: &Server, queue: &WorkQueue, course: Course) -> Self {
+        Self::start_held_by(server.bridge(), queue, course)
+    }
+
+    fn start_held_by(bridge: Bridge, queue: &WorkQueue, course: Course) -> Self {
         let (tell, told) = mpsc::channel();
-        let (engine, bridge, gate) = (ActorEngine::new(), server.bridge(), Gate::new());
+        let (engine, gate) = (ActorEngine::new(), Gate::new());
         let inside = gate.clone();
         let task = move || Task { told: tell.clone(), gate: inside.clone(), course, tried: Vec::new() };
         engine.pool(1, TaskMessage::actor(task)).expect("a pool");

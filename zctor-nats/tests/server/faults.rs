@@ -78,13 +78,15 @@ fn await_answer(work: &WorkClient) {
 
 #[test]
 fn calls_under_way_are_lost_with_the_connection_and_the_next_one_is_used() {
+    const CALLS: usize = 1_000;
     bounded(|| {
         let mut server = Server::start();
         let at = joined(&server);
-        let held = at.work.non_blocking().hold();
-        at.gate.await_arrivals(1);
+        let held: Vec<_> = (0..CALLS).map(|_| at.work.non_blocking().hold()).collect();
+        at.gate.await_arrivals(2);
         server.kill();
-        assert_eq!(held.wait(), Err(CallError::Lost { message: "WorkMessage" }));
+        let lost = Err(CallError::Lost { message: "WorkMessage" });
+        assert!(held.into_iter().all(|held| held.wait() == lost), "each that was under way");
         let nobody = at.work.ask(1);
         assert_eq!(nobody, Err(CallError::NotRegistered { message: "WorkMessage" }), "it was patient");
         at.work.r#do(1).expect("the link takes it");
@@ -239,7 +241,7 @@ fn a_bridge_whose_server_takes_nothing_more_waits_once_and_not_for_each_message(
         }
         here.settle();
         assert_eq!(receive(&letters), Undelivered::Unreachable, "the client takes no more");
-        // What comes behind all of that is refused, or ends, in time.
+        // A call or a send behind all of that is refused, or ends, in time.
         let late = load.within(10 * LIMIT).ask();
         assert_eq!(late, Err(CallError::NotRegistered { message: "LoadMessage" }));
         let books = calls.close(Duration::from_secs(1));

@@ -8,6 +8,7 @@ use zctor_nats::Bridge;
 use zctor_tests::{LIMIT, bounded, receive_many};
 
 use crate::nats::Server;
+use crate::stock::Stock;
 
 /// So many of a flood cannot but wait for the bridge.
 const FLOOD: u32 = 20_000;
@@ -88,6 +89,85 @@ fn of_a_flood_to_nobody_each_send_is_told() {
         here.settle();
         let books = calls.flush(LIMIT);
         assert_eq!((books.accepted, books.unreachable), (u64::from(FLOOD), u64::from(FLOOD)), "{books}");
+    });
+}
+
+/// What a listener hears of the pool's messages: how many packets of sends and of calls, and how many of each in packs.
+#[derive(Default)]
+struct OnTheWire {
+    sends: u32,
+    calls: u32,
+    sends_in_packs: u32,
+    calls_in_packs: u32,
+}
+
+impl OnTheWire {
+    fn note(&mut self, reply: &str) {
+        let words = || reply.rsplit_once(".r.").map_or("", |(_, words)| words).split('.').skip(1);
+        let pack = words().find_map(|word| word.strip_prefix('p')?.parse::<u32>().ok());
+        let (packets, in_packs) = (pack.unwrap_or(1), pack.unwrap_or(0));
+        assert!((1..=32).contains(&packets), "{reply}");
+        if words().any(|word| word == "c") {
+            (self.calls, self.calls_in_packs) = (self.calls + packets, self.calls_in_packs + in_packs);
+        } else {
+            (self.sends, self.sends_in_packs) = (self.sends + packets, self.sends_in_packs + in_packs);
+        }
+    }
+}
+
+#[test]
+fn sends_and_calls_cross_the_server_in_packs_and_each_arrives_once() {
+    const BOTH: u32 = 2_000;
+    bounded(|| {
+        let server = Server::start();
+        let (_there, serves, told) = served_log(&server);
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
+        let log = calls.attach_bounded::<LogMessage>(&here, 2 * BOTH as usize, Overflow::Wait).expect("a link");
+        let mut stock = Stock::connect(server.port());
+        stock.listen("zctor.3.test.LogMessage.t");
+        // Calls go together if the last one was answered within a millisecond, which a busy machine may not manage.
+        let (mut heard, mut rounds) = (OnTheWire::default(), 0);
+        while heard.sends_in_packs == 0 || heard.calls_in_packs == 0 {
+            rounds += 1;
+            for number in 0..BOTH {
+                log.note(number, Vec::new()).expect("there is room");
+            }
+            assert!(receive_many(&told, BOTH as usize).into_iter().eq(0..BOTH), "their order is kept");
+            let asked: Vec<_> = (0..BOTH).map(|number| log.non_blocking().ask(number)).collect();
+            assert!(asked.into_iter().map(|reply| reply.wait()).eq((0..BOTH).map(Ok)), "each has its own reply");
+            assert!(receive_many(&told, BOTH as usize).into_iter().eq(0..BOTH), "their order is kept");
+            while (heard.sends, heard.calls) != (rounds * BOTH, rounds * BOTH) {
+                heard.note(&stock.hear().reply);
+                assert!(heard.sends <= rounds * BOTH && heard.calls <= rounds * BOTH, "a packet came twice");
+            }
+        }
+        assert_eq!(serves.books().taken, u64::from(2 * rounds * BOTH));
+        here.settle();
+        assert!(calls.flush(LIMIT).is_balanced());
+    });
+}
+
+/// The server takes none of the packs, and each of their sends.
+#[test]
+fn sends_that_are_too_large_together_go_one_by_one() {
+    const SENDS: u32 = 2_000;
+    bounded(|| {
+        let server = Server::configured("max_payload: 4096");
+        let (_there, _serves, told) = served_log(&server);
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
+        let log = calls.attach_bounded::<LogMessage>(&here, SENDS as usize, Overflow::Wait).expect("a link");
+        let mut stock = Stock::connect(server.port());
+        stock.listen("zctor.3.test.LogMessage.t");
+        for number in 0..SENDS {
+            log.note(number, vec![0; 2_000]).expect("there is room");
+        }
+        assert!(receive_many(&told, SENDS as usize).into_iter().eq(0..SENDS), "their order is kept");
+        here.settle();
+        assert_eq!(calls.flush(LIMIT).acked, u64::from(SENDS));
+        for _ in 0..SENDS {
+            let reply = stock.hear().reply;
+            assert!(!reply.contains(".p"), "{reply}");
+        }
     });
 }
 

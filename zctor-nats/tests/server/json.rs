@@ -75,6 +75,52 @@ fn a_pack_with_the_last_numbers_that_there_are_stops_no_pool() {
     });
 }
 
+/// The answers in a message to a bridge, each with its number and its status.
+fn answers(mut bytes: &[u8]) -> Vec<(u64, u8)> {
+    let mut answers = Vec::new();
+    while let Some((number, rest)) = bytes.split_first_chunk() {
+        let (length, rest) = rest.split_first_chunk().expect("a length");
+        let (answer, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        answers.push((u64::from_be_bytes(*number), answer[0]));
+        bytes = rest;
+    }
+    answers
+}
+
+#[test]
+fn bytes_that_are_no_message_are_refused_each_and_stop_no_pool() {
+    bounded(|| {
+        let at = serving();
+        let (mut stock, mut bridge) = (Stock::connect(at.server.port()), Stock::connect(at.server.port()));
+        bridge.listen("x.r");
+        let nested = |open: &[u8], depth: usize| open.repeat(depth);
+        // Small ones, and such as are decoded on a thread of the pool's own since they are large.
+        let all = [
+            vec![0xc1; 64],
+            vec![0xc1; 100_000],
+            nested(&[0x91], 10_000),
+            nested(&[0x91], 100_000),
+            nested(b"[", 10_000),
+            nested(b"{\"Withdraw\":", 10_000),
+        ];
+        let mut told = Vec::new();
+        for (number, bytes) in (0..).zip(&all) {
+            let refused = stock.request(SUBJECT, bytes).headers;
+            assert!(refused.contains("Nats-Service-Error-Code: 400\r\n"), "{refused}");
+            // A bridge sends one, and calls with the next.
+            bridge.publish_with_reply(SUBJECT, &format!("x.r.{}", 2 * number), bytes);
+            bridge.publish_with_reply(SUBJECT, &format!("x.r.{}.c.d60000.w9", 2 * number + 1), bytes);
+        }
+        while told.len() < 2 * all.len() {
+            told.extend(answers(&bridge.hear().payload));
+        }
+        told.sort_unstable();
+        assert!(told.into_iter().eq((0..2 * all.len() as u64).map(|number| (number, b'4'))), "each is `Unfit`");
+        assert_eq!(stock.request(SUBJECT, r#"{"Withdraw":{"account":7,"amount":30}}"#).text(), r#"{"Ok":70}"#);
+        assert_eq!(at.bridge.books().taken, 1);
+    });
+}
+
 #[test]
 fn a_request_in_json_is_answered_in_json() {
     bounded(|| {

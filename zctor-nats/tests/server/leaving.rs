@@ -31,7 +31,7 @@ enum WorkMessage {
     Hold,
 }
 
-/// What was handled: the process, the sender and its number.
+/// A message that was handled: the process, the sender and its number.
 type Done = (usize, u64, u64);
 
 struct Work {
@@ -184,6 +184,60 @@ fn who_leaves_answers_the_calls_that_it_has_and_what_waits_for_room_gets_it() {
         assert_eq!((books.accepted, books.acked), (MANY, MANY), "{books}");
         process.engine.settle();
         assert_eq!(process.count.get(), MANY);
+    });
+}
+
+/// Issue #17: it waited for its whole limit, though no server was there that could have sent it anything.
+#[test]
+fn a_process_whose_server_is_gone_has_left_as_soon_as_its_calls_are_answered() {
+    bounded(|| {
+        let mut server = Server::start();
+        let (tell, _done) = mpsc::channel();
+        let process = Process::start(0, server.bridge(), ActorThread::new(), &tell);
+        let (calls, here) = (server.bridge(), ActorEngine::new());
+        let work = calls.attach::<WorkMessage>(&here).expect("a link");
+        let held = work.non_blocking().hold();
+        process.gate.await_arrivals(1);
+        server.kill();
+        assert_eq!(held.wait(), Err(CallError::Lost { message: "WorkMessage" }));
+        while process.bridge.is_connected() {
+            thread::yield_now();
+        }
+        thread::scope(|scope| {
+            let leaving = scope.spawn(|| process.bridge.leave(Duration::MAX));
+            process.gate.open();
+            assert!(leaving.join().expect("it ends").is_drained());
+        });
+
+        // It serves again when there is a server.
+        server.restart();
+        while process.bridge.serve::<WorkMessage>(&process.engine).is_err() {
+            thread::yield_now();
+        }
+        while work.within(LIMIT).ask(1) != Ok(2) {
+            thread::yield_now();
+        }
+        assert!(process.bridge.close(Duration::MAX).is_drained());
+    });
+}
+
+#[test]
+fn a_process_has_left_when_its_server_is_killed_meanwhile() {
+    bounded(|| {
+        for _ in 0..ROUNDS {
+            let mut server = Server::start();
+            let proxy = Proxy::to(server.port());
+            let (tell, _done) = mpsc::channel();
+            let bridge = server.builder().server(proxy.url()).connect().expect("it is there");
+            let process = Process::start(0, bridge, ActorThread::new(), &tell);
+            proxy.stall(true);
+            thread::scope(|scope| {
+                let leaving = scope.spawn(|| process.bridge.leave(Duration::MAX));
+                server.kill();
+                proxy.stall(false);
+                assert!(leaving.join().expect("it ends").is_drained());
+            });
+        }
     });
 }
 

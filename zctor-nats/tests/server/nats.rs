@@ -1,5 +1,7 @@
 //! A NATS server of a test's own, on a free port of this machine.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -95,7 +97,7 @@ impl Server {
         ))
     }
 
-    /// Where other servers of its cluster reach it.
+    /// The address by which other servers of its cluster reach it.
     fn route(&self) -> String {
         format!("nats-route://127.0.0.1:{}", self.port_for("cluster"))
     }
@@ -114,6 +116,15 @@ impl Server {
             assert!(zctor::now() - begun < LIMIT, "the server has written no port for {what}");
             thread::yield_now();
         }
+    }
+
+    /// The answer of its monitoring; it was started with `-m -1`.
+    pub(crate) fn monitoring(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port_for("monitoring"))).expect("it listens");
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").expect("it reads");
+        let mut said = String::new();
+        stream.read_to_string(&mut said).expect("it answers");
+        said
     }
 
     /// Starts it again with another configuration, on the same port.
@@ -188,7 +199,7 @@ impl Drop for Server {
     }
 }
 
-/// Where the system's package puts it, beside what the path says.
+/// The program: the one that was given, or found by the path, or where the system's package puts it.
 fn program() -> PathBuf {
     let given = env::var_os("NATS_SERVER").map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
@@ -227,7 +238,7 @@ fn await_port(folder: &Path) -> u16 {
     }
 }
 
-/// What servers with this folder have written of their ports.
+/// The files in which servers with this folder have written their ports.
 fn written_ports(folder: &Path) -> Vec<String> {
     let files = fs::read_dir(folder).expect("the folder").flatten().map(|entry| entry.path());
     let ports = files.filter(|path| path.extension().is_some_and(|extension| extension == "ports"));

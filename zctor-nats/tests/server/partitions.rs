@@ -1,6 +1,6 @@
 //! Keys by stated partitions: a key always reaches the same instance of the same process.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc;
 
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,55 @@ fn a_client_that_is_bound_to_a_key_reaches_the_instance_that_has_it() {
             here.settle();
             assert!(calls.flush(LIMIT).is_balanced());
         }
+    });
+}
+
+#[actor(remote)]
+#[derive(Serialize, Deserialize)]
+enum OwnerMessage {
+    #[reply(usize)]
+    Open {
+        #[key]
+        owner: String,
+    },
+    #[reply(usize)]
+    Audit,
+}
+#[derive(Clone)]
+struct Owner(usize);
+impl OwnerHandler for Owner {
+    fn open(&mut self, _owner: String) -> usize {
+        self.0
+    }
+    fn audit(&mut self) -> usize {
+        self.0
+    }
+}
+
+/// A `&str` for a `String`: its bytes are those of the key, and its partition and its instance too.
+#[test]
+fn a_client_that_is_bound_to_a_borrowed_form_of_the_key_reaches_the_instance_that_has_it() {
+    bounded(|| {
+        let (server, next) = (Server::start(), zctor_tests::Counter::new());
+        let there: Vec<_> = [0..8, 8..16]
+            .map(|numbers| {
+                let (engine, next, bridge) = (ActorEngine::new(), next.clone(), server.bridge());
+                engine.pool(3, OwnerMessage::actor(move || Owner(next.increment() as usize))).expect("a pool");
+                bridge.serve_partitions::<OwnerMessage>(&engine, numbers, 16).expect("it has the pool");
+                (engine, bridge)
+            })
+            .into();
+        let (here, calls) = (ActorEngine::new(), server.patient_bridge());
+        let account = calls.attach_partitions::<OwnerMessage>(&here, 16).expect("a link");
+        let mut reached = HashSet::new();
+        for key in 0..KEYS {
+            let owner = format!("owner {key}");
+            let has_it = account.open(owner.clone()).expect("its partition is served");
+            assert_eq!(account.keyed(owner.as_str()).audit(), Ok(has_it), "bound to {owner}");
+            reached.insert(has_it);
+        }
+        assert_eq!(reached.len(), 6, "all instances of both");
+        drop(there);
     });
 }
 

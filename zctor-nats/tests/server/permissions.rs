@@ -4,9 +4,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zctor::{ActorEngine, CallError, DeadLetter, Undelivered, actor};
+use zctor::{ActorEngine, CallError, DeadLetter, Overflow, Undelivered, actor};
 use zctor_nats::{Bridge, BridgeError, Builder, Operation, WorkQueue};
-use zctor_tests::{LIMIT, bounded, receive};
+use zctor_tests::{LIMIT, bounded, receive, receive_many};
 
 use crate::nats::Server;
 use crate::proxy::Proxy;
@@ -14,7 +14,7 @@ use crate::proxy::Proxy;
 /// The configuration of the guide.
 const GUIDE: &str = include_str!("../../src/guide/permissions.conf");
 
-/// That for a work queue.
+/// The configuration for a work queue.
 const QUEUE: &str = include_str!("../../src/guide/permissions_queue.conf");
 
 /// A user who may send nothing to any pool.
@@ -139,10 +139,10 @@ fn the_permissions_of_the_guide_are_enough_for_a_work_queue() {
         }
         let books = worker.queue_books();
         assert_eq!((books.handled, books.dead), (1, 1), "{books}");
-        // Who serves the queue does not fill it.
+        // The user that serves the queue may not fill it.
         let filled = worker.attach_durable::<OrderMessage>(&ActorEngine::new(), &jobs).map(drop);
         not_permitted(filled, Operation::Publish, "zctor.3.shop.OrderMessage.t");
-        // Who fills it does not serve it, and is told of nothing.
+        // The user that fills it may not serve it, and the server tells it nothing.
         there.shutdown().expect("nothing is in its way");
         let web = of(&server.url(), "web", "b").connect().expect("it is let in");
         let engine = ActorEngine::new();
@@ -236,6 +236,38 @@ fn a_link_sends_again_what_the_server_permits_later() {
             zctor::sleep(Duration::from_millis(100));
         }
         assert_eq!(receive(&notes), 2);
+    });
+}
+
+/// They go out together, and the server refuses the whole of a pack.
+#[test]
+fn of_many_messages_without_permission_each_is_told() {
+    const MANY: usize = 2_000;
+    bounded(|| {
+        let server = Server::configured(MUTE);
+        let proxy = Proxy::to(server.port());
+        // Nobody waits so long for an acknowledgement.
+        let mute = of(&proxy.url(), "mute", "d").ack_wait(10 * LIMIT).deadline(10 * LIMIT);
+        let (here, mute) = (ActorEngine::new(), mute.connect().expect("it is let in"));
+        let (tell, letters) = mpsc::channel();
+        here.on_dead_letter(move |letter: &DeadLetter| tell.send(letter.why).unwrap_or_default());
+        // While the server is not heard, nobody knows.
+        proxy.stall(true);
+        let client = mute.attach_bounded::<WorkerMessage>(&here, 2 * MANY, Overflow::Wait).expect("a link");
+        for number in 0..MANY as u64 {
+            client.note(number).expect("there is room");
+        }
+        let called: Vec<_> = (0..MANY as u64).map(|number| client.non_blocking().square(number)).collect();
+        here.settle();
+        proxy.stall(false);
+        for outcome in called {
+            assert!(matches!(outcome.wait(), Err(CallError::Unfit { .. })));
+        }
+        let letters = receive_many(&letters, MANY);
+        assert!(letters.into_iter().all(|why| why == Undelivered::Unfit));
+        let books = mute.flush(LIMIT);
+        assert_eq!((books.unfit, books.ended), (MANY as u64, MANY as u64), "{books}");
+        assert!(books.is_balanced());
     });
 }
 

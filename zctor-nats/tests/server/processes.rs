@@ -22,9 +22,9 @@ const EACH: u64 = 3_000;
 /// How many messages come between two calls of one sender.
 const BETWEEN: u64 = 50;
 const CALLS: u64 = SENDERS * EACH / BETWEEN;
-/// What a worker says before the number of a message that it has handled.
+/// A worker prints this before the number of a message that it has handled.
 const RAN: &str = "ran ";
-/// Where a worker finds the server.
+/// The variable with the address of the server, for a worker.
 const URL: &str = "ZCTOR_NATS_TEST_WORKER";
 
 #[actor(remote)]
@@ -179,7 +179,7 @@ fn one_of_three_workers_is_killed_and_the_others_go_on() {
         handled.sort_unstable();
         handled.dedup();
         assert_eq!(handled.len() as u64, count, "none was handled twice");
-        // What was in the mailboxes of the killed one was acknowledged, and is handled by nobody.
+        // Messages in the mailboxes of the killed worker were acknowledged, and nobody handles them.
         assert!(count <= books.acked + books.lost, "{count} were handled: {books}");
     });
 }

@@ -1,4 +1,4 @@
-//! What cannot arrive is told: nobody there, another version, a deeper callee, a server that is not there.
+//! A message that cannot arrive is an error at its sender: nobody is there, or another version, or a deeper callee.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;

@@ -1,8 +1,5 @@
 //! The tools for services find what is served, and its books: the answers to `$SRV.PING`, `INFO` and `STATS`.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zctor::{ActorEngine, actor};
@@ -102,10 +99,7 @@ fn the_servers_monitoring_tells_processes_apart() {
     bounded(|| {
         let server = Server::start_with(&["-m", "-1"]);
         let bridge = server.bridge();
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port_for("monitoring"))).expect("it listens");
-        write!(stream, "GET /connz HTTP/1.0\r\n\r\n").expect("it reads");
-        let mut said = String::new();
-        stream.read_to_string(&mut said).expect("it answers");
+        let said = server.monitoring("/connz");
         let program = std::env::current_exe().expect("this program");
         let program = program.file_name().expect("it has a name").to_string_lossy();
         let name = format!("\"zctor test {program} {}\"", std::process::id());

@@ -11,7 +11,7 @@ use zctor_tests::{LIMIT, bounded};
 
 use crate::nats::Server;
 
-/// Where the other process finds the server.
+/// The variable with the address of the server, for the other process.
 const URL: &str = "ZCTOR_NATS_TEST_STANDARD_ERROR";
 const CONNECTED: &str = "connected";
 const REFUSED: &str = "refused";

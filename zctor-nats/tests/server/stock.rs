@@ -10,11 +10,20 @@ pub(crate) struct Stock {
     next: u32,
 }
 
-/// What came to a reply subject.
+/// A message that came to a reply subject.
 #[derive(Debug)]
 pub(crate) struct Reply {
     /// As they are on the wire: a status line, then a line for each.
     pub(crate) headers: String,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A message, as it is on the wire.
+pub(crate) struct Heard {
+    /// The id of the subscription by which it came.
+    id: String,
+    pub(crate) reply: String,
+    headers: String,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -60,27 +69,49 @@ impl Stock {
         self.write(&format!("SUB _INBOX.stock.{number} {number}\r\n"));
         self.publish_with_reply(subject, &format!("_INBOX.stock.{number}"), payload.as_ref());
         loop {
+            let Heard { id, headers, payload, .. } = self.hear();
+            if id == number.to_string() {
+                return Reply { headers, payload };
+            }
+        }
+    }
+
+    /// Listens to a subject, as `nats sub` does, once the server knows that.
+    pub(crate) fn listen(&mut self, subject: &str) {
+        self.write(&format!("SUB {subject} listens\r\nPING\r\n"));
+        let mut line = String::new();
+        while !line.starts_with("PONG") {
+            line.clear();
+            self.stream.read_line(&mut line).expect("the server speaks");
+            assert!(!line.is_empty() && !line.starts_with("-ERR"), "the server says {line:?}");
+        }
+    }
+
+    /// Waits for the next message.
+    pub(crate) fn hear(&mut self) -> Heard {
+        loop {
             let mut line = String::new();
             self.stream.read_line(&mut line).expect("the server speaks");
             let words: Vec<&str> = line.split_whitespace().collect();
             let length = |word: usize| words[word].parse::<usize>().expect("a length");
-            let (headers, all) = match words.first() {
+            // Without the subject, the subscription and the sizes, there is a reply subject or nothing.
+            let (headers, all, others) = match words.first() {
                 Some(&"PING") => {
                     self.write("PONG\r\n");
                     continue;
                 }
-                Some(&"MSG") => (0, length(words.len() - 1)),
-                Some(&"HMSG") => (length(words.len() - 2), length(words.len() - 1)),
+                Some(&"MSG") => (0, length(words.len() - 1), 4),
+                Some(&"HMSG") => (length(words.len() - 2), length(words.len() - 1), 5),
                 Some(&"-ERR") | None => panic!("the server says {line:?}"),
                 _ => continue,
             };
             let mut bytes = vec![0; all + 2];
             self.stream.read_exact(&mut bytes).expect("the server speaks");
             bytes.truncate(all);
-            if words[2] == number.to_string() {
-                let payload = bytes.split_off(headers);
-                return Reply { headers: String::from_utf8(bytes).expect("text"), payload };
-            }
+            let payload = bytes.split_off(headers);
+            let (id, reply) = (words[2].to_owned(), if words.len() > others { words[3] } else { "" });
+            let headers = String::from_utf8(bytes).expect("text");
+            return Heard { id, reply: reply.to_owned(), headers, payload };
         }
     }
 }

@@ -26,7 +26,7 @@ impl LampHandler for Lamp {
     fn flash(&mut self) {}
 }
 
-/// Where the last panic was that names `spawn_blocking`.
+/// The place of the last panic that names `spawn_blocking`.
 static REFUSED_AT: Mutex<Option<String>> = Mutex::new(None);
 
 /// Fails unless this panics in the line that calls it, and says what to write.

@@ -55,9 +55,9 @@ fn each_wait_of_a_bridge_ends_while_the_server_is_gone() {
             assert!(bell.ring().is_err(), "no server has it");
             is_disconnected(bridge.attach_durable::<BellMessage>(&here, &queue));
             is_disconnected(bridge.serve_durable::<BellMessage>(&engine, &queue));
-            assert!(bridge.leave(Duration::from_millis(100)).is_drained());
+            assert!(bridge.leave(Duration::MAX).is_drained());
             assert!(bridge.flush(LIMIT).is_balanced());
         }
-        assert!(bridge.close(Duration::from_millis(100)).is_balanced());
+        assert!(bridge.close(Duration::MAX).is_balanced());
     });
 }

@@ -8,7 +8,8 @@ use crate::client::message::Message;
 use crate::id::Slot;
 use crate::mailbox::counters::{Account, Block};
 use crate::route::endpoint::Endpoint;
-use crate::thread::local::{Common, Local, Requested};
+use crate::thread::local::Local;
+use crate::thread::phase::{Common, Requested};
 
 /// One instance: its state and all that serving it takes, in one allocation. `O` is the place of its state.
 pub(crate) struct InstanceCell<M: Message, O: ?Sized> {

@@ -24,7 +24,8 @@ use crate::sys::awaited::Running;
 use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::runtime::assert_may_block;
-use crate::thread::local::{Local, Requested};
+use crate::thread::local::Local;
+use crate::thread::phase::Requested;
 use crate::trace::spans::{InSpans, SPANS};
 use crate::trace::work::Work;
 use crate::trace::{CAN_BE_WATCHED, watched_or_not};
@@ -97,7 +98,7 @@ impl<M: Message> Context<M> {
     /// Whether the edge allows that the next message of a batch is handled.
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn admit_and_note<'a>(&self, message: impl FnOnce() -> Option<&'a M>) -> bool {
-        self.local.mailbox.edge.is_plain() || self.shared.admit_and_note(&self.local, message())
+        self.local.mailbox.engine.edge.is_plain() || self.shared.admit_and_note(&self.local, message())
     }
 
     /// Gives a client bound to this very instance, to pass on to others.
@@ -365,7 +366,7 @@ impl<M: Message> Context<M> {
         with_known_pool::<T, R>(&self.local, |known| {
             let next = known.ok_or(Refusal::NotRegistered).and_then(|known| known.next_local(&self.local));
             let target = next.map(|endpoint| Target::at_one(endpoint).on(&self.local));
-            f(target.inspect_err(|refusal| self.local.mailbox.edge.incidents.count_refusal(T::name(), 1, *refusal)))
+            f(target.inspect_err(|refusal| self.local.mailbox.engine.incidents.count_refusal(T::name(), 1, *refusal)))
         })
     }
 
@@ -629,7 +630,7 @@ impl<M: Message> Context<M> {
 
     /// Whether the engine is shutting down; a long handler should return then.
     pub fn stopping(&self) -> bool {
-        !self.local.mailbox.edge.is_open()
+        !self.local.mailbox.engine.edge.is_open()
     }
 }
 

@@ -20,7 +20,8 @@ use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::payload::Port;
 use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
-use crate::thread::local::{Common, Instance, Local, Phase, Requested};
+use crate::thread::local::{Instance, Local};
+use crate::thread::phase::{Common, Phase, Requested};
 use crate::thread::undelivered::write_off;
 use crate::trace::spans::{InSpans, keep};
 use crate::trace::work::Work;
@@ -28,7 +29,7 @@ use crate::trace::work::Work;
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
 #[cold]
 pub(super) fn skip_given_up<M: Message>(call: Call<M>, endpoint: &Endpoint<M>, local: &Local, from_hook: bool) {
-    let (incidents, why) = (&local.mailbox.edge.incidents, Undelivered::GivenUp);
+    let (incidents, why) = (&local.mailbox.engine.incidents, Undelivered::GivenUp);
     incidents.count(M::name(), 1, why);
     write_off(local, endpoint.slot, 1);
     local.measured.forget(endpoint.slot);
@@ -150,13 +151,13 @@ where
         if self.common.phase.get() != Phase::Live {
             return Beginning::None;
         }
-        let edge = &local.mailbox.edge;
-        if edge.is_plain() {
+        let engine = &local.mailbox.engine;
+        if engine.edge.is_plain() {
             return Beginning::Plain;
         }
         match self.admit_and_note(local, message()) {
             false => Beginning::None,
-            true if edge.world.is_simulated() => Beginning::Simulated,
+            true if engine.world.is_simulated() => Beginning::Simulated,
             true => Beginning::Plain,
         }
     }

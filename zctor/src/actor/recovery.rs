@@ -34,7 +34,8 @@ use crate::sys::clock::{due_in, now};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{failed_rebuild, point};
 use crate::sys::unwind::{ignoring_panic, run_user, take_unwound};
-use crate::thread::local::{Common, Instance, Local, Phase, Requested};
+use crate::thread::local::{Instance, Local};
+use crate::thread::phase::{Common, Phase, Requested};
 use crate::thread::undelivered::{give_up, requeue, start_first};
 
 /// An instance as its recovery knows it, whatever the types of its messages and its state.
@@ -215,7 +216,7 @@ fn rebuild(instance: &Rc<dyn Recover>, local: &Rc<Local>) -> Result<(), Failure>
 
 fn tell_restarted(instance: &Rc<dyn Recover>, local: &Local) {
     let restarted = Restarted { instance: instance.location().id(), message: instance.message() };
-    local.mailbox.edge.incidents.tell_restarted(&restarted);
+    local.mailbox.engine.incidents.tell_restarted(&restarted);
 }
 
 /// Recovers from a panic of the user's code: see the head of this file. The caller, if there is one, is told by `answer`.
@@ -275,7 +276,7 @@ fn end_after_panic(
 /// `on_start` has panicked.
 #[cold]
 fn cannot_start(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>) {
-    if local.mailbox.edge.is_open() {
+    if local.mailbox.engine.edge.is_open() {
         return recover(instance, local, PanicOrigin::OnStart, text, &mut no_answer);
     }
     // A shutdown does not wait for an instance that cannot start.
@@ -302,7 +303,7 @@ fn decide(instance: &Rc<dyn Recover>) -> (Decision, usize) {
 }
 
 fn note_restart(instance: &Rc<dyn Recover>, local: &Local) {
-    local.mailbox.edge.incidents.count_restart(instance.message());
+    local.mailbox.engine.incidents.count_restart(instance.message());
 }
 
 /// Tells the hook and the watchers of a panic.
@@ -346,7 +347,7 @@ fn back_off(instance: &Rc<dyn Recover>, local: &Rc<Local>, backoff: Duration) ->
 /// once.
 fn rebuild_failed(instance: &Rc<dyn Recover>, local: &Rc<Local>, failure: Failure) {
     // A shutdown does not wait for a factory that fails again and again.
-    let give_up = matches!(failure, Failure::RunsOnce) || !local.mailbox.edge.is_open() || is_to_stop(instance);
+    let give_up = matches!(failure, Failure::RunsOnce) || !local.mailbox.engine.edge.is_open() || is_to_stop(instance);
     let why = match failure {
         // The instance was reset; there was no panic.
         Failure::RunsOnce => End::Stopped,
@@ -461,11 +462,11 @@ fn drop_factory(instance: &Rc<dyn Recover>, local: &Local) {
 /// Ends the instance, whose state is dropped: it leaves the registry and its slot, and mail that still comes for it
 /// has no receiver. Its watchers are told, after all messages that it has sent.
 fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
-    let Mailbox { thread, edge, roster, .. } = &*local.mailbox;
+    let Mailbox { thread, engine, roster, .. } = &*local.mailbox;
     let location = instance.location();
     let slot = location.slot;
     let (common, attachments) = instance.parts();
-    point(&edge.world, thread.index(), || Operation::To("end an instance of", instance.message()));
+    point(&engine.world, thread.index(), || Operation::To("end an instance of", instance.message()));
     match common.phase.replace(Phase::Ended) {
         Phase::Ended => return,
         Phase::BackingOff => roster.end_backoff(slot),
@@ -487,7 +488,7 @@ fn vacate(instance: &Rc<dyn Recover>, local: &Rc<Local>, why: End) {
     let is_first_report = removed.is_first_report;
     removed.tell();
     if is_first_report {
-        edge.incidents.tell_ended(|| Ended { instance: location.id(), message: instance.message(), why });
+        engine.incidents.tell_ended(|| Ended { instance: location.id(), message: instance.message(), why });
     }
     if stops_engine {
         Arc::clone(&local.owner).stop();

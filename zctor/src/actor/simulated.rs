@@ -18,7 +18,8 @@ use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::Call;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{begin_point, break_handler, in_world, may_be_stopped, stops_behind};
-use crate::thread::local::{Local, Requested};
+use crate::thread::local::Local;
+use crate::thread::phase::Requested;
 use crate::trace::spans::InSpans;
 
 impl<M, S> TypedCell<M, S>
@@ -93,13 +94,13 @@ where
 
     /// `Some` if the handler panics.
     fn begin(&self, local: &Local, variant: &'static str) -> Option<()> {
-        let Mailbox { thread, edge, .. } = &*local.mailbox;
+        let Mailbox { thread, engine, .. } = &*local.mailbox;
         may_be_stopped(|| {
-            let engine = Arc::clone(&local.owner);
-            move || engine.stop()
+            let owner = Arc::clone(&local.owner);
+            move || owner.stop()
         });
         let operation = Operation::Begin { instance: self.endpoint.id(), message: M::name(), variant };
-        let panics = begin_point(&edge.world, thread.index(), operation);
+        let panics = begin_point(&engine.world, thread.index(), operation);
         if stops_behind() {
             // As if the handler had called `ctx.stop()`: that takes effect when it has ended.
             self.common.requested.set(Requested::Stop);

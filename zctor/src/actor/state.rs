@@ -17,7 +17,8 @@ use crate::error::BoxError;
 use crate::mailbox::counters::Account;
 use crate::route::location::Location;
 use crate::sys::unwind::run_user;
-use crate::thread::local::{Common, Local, Phase, Requested};
+use crate::thread::local::Local;
+use crate::thread::phase::{Common, Phase, Requested};
 use crate::trace::spans::InSpans;
 use crate::trace::work::Work;
 

@@ -6,7 +6,8 @@ use crate::actor::attachments::Finished;
 use crate::actor::recovery::{self, Recover, no_answer};
 use crate::event::PanicOrigin;
 use crate::sys::unwind::{catch, run_user};
-use crate::thread::local::{Local, Phase};
+use crate::thread::local::Local;
+use crate::thread::phase::Phase;
 use crate::trace::work::Work;
 
 /// Does what the timer with this number is for.
@@ -15,7 +16,7 @@ pub(super) fn tick(instance: Rc<dyn Recover>, local: &Rc<Local>, id: u64) {
         return recovery::resume_by(&instance, local, id);
     }
     // A shutdown closes the timers. Only those that end a backoff, above, still fire, since held mail waits for that.
-    if !local.mailbox.edge.is_open() {
+    if !local.mailbox.engine.edge.is_open() {
         return;
     }
     // Out of the map while the user's closure runs: it may set and cancel timers.

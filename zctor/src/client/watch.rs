@@ -39,7 +39,7 @@ pub(crate) struct Watch {
 enum Watching {
     Living {
         endpoint: Arc<dyn Watched>,
-        /// The numbers of its wakers: on the roster, for the end, and at the edge, for an abandonment.
+        /// The numbers of its wakers: on the roster, for the end, and in the engine, for an abandonment.
         wakers: Option<(u64, u64)>,
     },
     /// An instance that had ended before it was watched.
@@ -61,15 +61,15 @@ impl Watch {
             Watching::Living { endpoint, wakers } => (endpoint, wakers),
             Watching::Ended(ended) => return Some(ended.clone()),
         };
-        let Mailbox { edge, roster, .. } = &*endpoint.location().mailbox;
+        let Mailbox { engine, roster, .. } = &*endpoint.location().mailbox;
         let slot = endpoint.location().slot;
         let ended = |why| Some(Ended { instance: endpoint.location().id(), message: endpoint.name(), why });
         if wakers.is_none() {
-            let waiter = edge.join_waiters(waker);
+            let waiter = engine.join_waiters(waker);
             match roster.watch(slot, waker.clone()) {
                 Ok(watcher) => *wakers = Some((watcher, waiter)),
                 Err(why) => {
-                    edge.leave_waiters(waiter);
+                    engine.leave_waiters(waiter);
                     return ended(why);
                 }
             }
@@ -78,7 +78,7 @@ impl Watch {
             return ended(why);
         }
         // Looked at after both wakers have joined, so that an abandonment in between is not missed.
-        if edge.is_abandoned() { ended(End::Abandoned) } else { None }
+        if engine.edge.is_abandoned() { ended(End::Abandoned) } else { None }
     }
 }
 
@@ -106,8 +106,8 @@ impl Running for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Watching::Living { endpoint, wakers: Some((watcher, waiter)) } = &self.watching {
-            let Mailbox { edge, roster, .. } = &*endpoint.location().mailbox;
-            edge.leave_waiters(*waiter);
+            let Mailbox { engine, roster, .. } = &*endpoint.location().mailbox;
+            engine.leave_waiters(*waiter);
             roster.unwatch(endpoint.location().slot, *watcher);
         }
     }

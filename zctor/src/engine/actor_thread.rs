@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::actor::{Registration, install_on};
+use crate::actor::{Registration, install_pooled};
 use crate::mailbox::inner_bound::Inner;
 use crate::mailbox::permits::Overflow;
 use crate::route::pools::Enlist;
@@ -64,7 +64,7 @@ impl ActorThread {
     /// The instances are built on the thread when it is spawned, in the order of registration.
     pub fn register<A: Registration>(mut self, actor: A) -> Self {
         self.builds.push(Box::new(move |local| {
-            let endpoint = install_on::<A::Message>(local, true, actor)?;
+            let endpoint = install_pooled::<A::Message>(local, actor)?;
             Ok(Some(Box::new(endpoint) as Box<dyn Enlist>))
         }));
         self

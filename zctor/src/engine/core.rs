@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::engine::ages::Ages;
 use crate::engine::running_times::RunningTimes;
@@ -19,14 +19,13 @@ use crate::engine::slow_watcher::SlowWatcher;
 use crate::error::ShutdownError;
 use crate::id::ThreadId;
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::roster::EndedTotals;
 use crate::report::{EarlierReport, InstanceReport, Report};
 use crate::route::pools::Pools;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
 use crate::sys::spawn::Started;
-use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicUsize, Mutex, MutexGuard, fence};
 use crate::sys::unwind::wake;
 use crate::sys::waiters::Waiters;
@@ -34,7 +33,8 @@ use crate::sys::waiters::Waiters;
 /// The state that the threads, the owner and the handles of an engine share.
 pub(crate) struct Core {
     pub(crate) pools: Arc<Pools>,
-    pub(crate) edge: Arc<Edge>,
+    /// The part that the mailboxes and the pools share too.
+    pub(crate) shared: Arc<EngineShared>,
     pub(crate) name: String,
     /// The number of threads in `wait_until`. A thread that comes to rest wakes them, if there are any.
     waiting: AtomicUsize,
@@ -83,11 +83,11 @@ pub(super) enum EnginePhase {
 }
 
 impl Core {
-    pub(crate) fn new(name: String, default_deadline: Option<Duration>, spin: Spin, sends: bool) -> Arc<Self> {
-        let edge = Arc::new(Edge::new(default_deadline).with_spin(spin).with_sends(sends));
+    pub(crate) fn new(name: String, shared: EngineShared) -> Arc<Self> {
+        let shared = Arc::new(shared);
         Arc::new(Self {
-            pools: Arc::new(Pools::new(Arc::clone(&edge))),
-            edge,
+            pools: Arc::new(Pools::new(Arc::clone(&shared))),
+            shared,
             name,
             waiting: AtomicUsize::new(0),
             ages: Mutex::default(),

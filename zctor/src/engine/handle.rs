@@ -326,7 +326,7 @@ impl EngineHandle {
     #[cfg(feature = "observe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
     pub fn observe(&self) -> Observer {
-        Observer::new(self.core.upgrade().map(|core| Arc::clone(&core.edge)))
+        Observer::new(self.core.upgrade().map(|core| Arc::clone(&core.shared)))
     }
 
     /// Returns the number of actor threads that run; 0 when the engine is gone.

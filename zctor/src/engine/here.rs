@@ -4,7 +4,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::actor::{LocalRegistration, install_on};
+use crate::actor::{LocalRegistration, install_alone};
 use crate::client::message::Message;
 use crate::error::SpawnError;
 use crate::id::ThreadId;
@@ -100,10 +100,10 @@ impl Here {
     /// - [`SpawnError::Stopped`]: the engine has stopped, or this thread has ended.
     pub fn start<T: Message>(&self, actor: impl LocalRegistration<T>) -> Result<T::Client, SpawnError> {
         let local = &self.local;
-        if local.mailbox.parker.is_closed() || !local.mailbox.edge.is_open() {
+        if local.mailbox.parker.is_closed() || !local.mailbox.engine.edge.is_open() {
             return Err(SpawnError::Stopped);
         }
-        as_actor_thread(local, || install_on::<T>(local, false, actor)).map(|endpoint| {
+        as_actor_thread(local, || install_alone::<T>(local, actor)).map(|endpoint| {
             let client = crate::client::Client::of_one(None, endpoint);
             client.into()
         })

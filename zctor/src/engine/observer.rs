@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::report::handling_times::HandlingTimes;
 
 /// Has the handlers of an engine measured as long as it lives; [`ActorEngine::observe`](crate::ActorEngine::observe)
@@ -39,18 +39,18 @@ use crate::report::handling_times::HandlingTimes;
 #[must_use = "handlers are measured as long as it lives"]
 pub struct Observer {
     /// `None` if the engine was gone already.
-    edge: Option<Arc<Edge>>,
+    engine: Option<Arc<EngineShared>>,
     /// The times that were measured before the observer was made.
     before: Vec<HandlingTimes>,
 }
 
 impl Observer {
-    pub(super) fn new(edge: Option<Arc<Edge>>) -> Self {
-        let before = edge.as_ref().map(|edge| {
-            edge.observe(1);
-            edge.observed.handling_times()
+    pub(super) fn new(engine: Option<Arc<EngineShared>>) -> Self {
+        let before = engine.as_ref().map(|engine| {
+            engine.observe(1);
+            engine.observed.handling_times()
         });
-        Self { edge, before: before.unwrap_or_default() }
+        Self { engine, before: before.unwrap_or_default() }
     }
 
     /// Returns how long handlers took that have ended since the observer was made: a histogram for each variant of which
@@ -59,7 +59,7 @@ impl Observer {
     /// It stops no thread: the thread that asks reads the counts. The reply of a call may come a moment before the time
     /// of its handler is counted; after [`settle`](crate::ActorEngine::settle) all are.
     pub fn handling_times(&self) -> Vec<HandlingTimes> {
-        let now = self.edge.as_ref().map(|edge| edge.observed.handling_times()).unwrap_or_default();
+        let now = self.engine.as_ref().map(|engine| engine.observed.handling_times()).unwrap_or_default();
         let names = |times: &HandlingTimes| (times.message, times.variant);
         let since = |times: HandlingTimes| match self.before.binary_search_by_key(&names(&times), names) {
             Ok(at) => times.since(&self.before[at]),
@@ -71,8 +71,8 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        if let Some(edge) = &self.edge {
-            edge.observe(-1);
+        if let Some(engine) = &self.engine {
+            engine.observe(-1);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::mem::take;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Wake, Waker};
 
-use crate::actor::{Registration, install_on};
+use crate::actor::{Registration, install_pooled};
 use crate::client::Client;
 use crate::client::message::Message;
 use crate::engine::actor_thread::ActorThread;
@@ -47,13 +47,13 @@ pub(crate) fn replace_on<A: Registration>(
     mut thread: ActorThread,
     actor: A,
 ) -> Result<Client<A::Message>, SpawnError> {
-    let no_place = SpawnError::NoPlace { message: <A::Message as Message>::NAME, instance };
+    let no_place = SpawnError::NoPlace { message: <A::Message as Message>::name(), instance };
     let Some(pool) = core.pools.get::<A::Message>() else { return Err(no_place) };
     let Some(claim) = pool.claim(instance) else { return Err(no_place) };
     let built = Arc::new(OnceLock::<Arc<Endpoint<A::Message>>>::new());
     let (put, number) = (Arc::clone(&built), claim.number);
     thread.builds.push(Box::new(move |local| {
-        let endpoint = install_on::<A::Message>(local, true, actor)?;
+        let endpoint = install_pooled::<A::Message>(local, actor)?;
         // It cannot fail: the instance is built once.
         let _ = put.set(Arc::clone(&endpoint));
         Ok(Some(Box::new(Replacement { endpoint, number, instance }) as Box<dyn Enlist>))

@@ -5,8 +5,8 @@
 //! 1. While code of some instance runs or waits, the watcher looks four times within the shortest limit of all
 //!    instances, and at least once a second, since an instance that starts next may have a shorter limit.
 //!    `running_times.rs` compares the looks.
-//! 2. If all threads are at rest, the watcher says so (`Edge::set_watcher_asleep`), looks once more, and sleeps. A
-//!    thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
+//! 2. If all threads are at rest, the watcher says so (`EngineShared::set_watcher_asleep`), looks once more, and sleeps.
+//!    A thread that ends its rest wakes it (`wake`). That thread has no fence between the end of its rest and its look,
 //!    since it is on the way of each message that finds a thread parked. So a wake-up may be missed; the watcher
 //!    therefore wakes by itself each second.
 //! 3. A handling is told when it has lasted for its limit, and again at each tenfold of that. A new hook is told of what
@@ -50,7 +50,7 @@ pub(super) fn on_slow(
     if this_member().is_some() {
         return Ok(());
     }
-    core.edge.note_variants();
+    core.shared.edge.note_variants();
     let mut watcher = core.slow.lock();
     if watcher.is_closed {
         return Err(SpawnError::Stopped);
@@ -89,7 +89,7 @@ pub(super) fn close(core: &Core) -> Option<Started> {
 
 /// The handlers that have run for longer than `limit`, or than the limit of their own actor.
 pub(super) fn slow(core: &Core, limit: Duration) -> Vec<Slow> {
-    core.edge.note_variants();
+    core.shared.edge.note_variants();
     let mailboxes = stats::mailboxes(core);
     let (threads, _) = stats::threads(core, &mailboxes);
     threads.iter().filter_map(|thread| slow_on(thread, limit)).collect()
@@ -143,7 +143,7 @@ fn watch_over(core: &Arc<Core>) {
         let are_at_rest = || mailboxes.iter().all(|mailbox| mailbox.rest().is_some());
         let mut sleeps = are_at_rest();
         if sleeps {
-            core.edge.set_watcher_asleep(true);
+            core.shared.set_watcher_asleep(true);
             sleeps = are_at_rest();
         }
         let until = deadline(if sleeps { LONGEST } else { pace(limit, &mailboxes) });
@@ -152,7 +152,7 @@ fn watch_over(core: &Arc<Core>) {
             watcher = core.slow.wait(watcher, until);
         }
         watcher.is_woken = false;
-        core.edge.set_watcher_asleep(false);
+        core.shared.set_watcher_asleep(false);
         if watcher.is_closed {
             return;
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use crate::actor::dispatch::Dispatch;
-use crate::actor::{Actor, Registration, install_on};
+use crate::actor::{Actor, Registration, install_alone};
 use crate::client::Client;
 use crate::engine::actor_thread::ActorThread;
 use crate::engine::core::{Core, EnginePhase, RunningThread};
@@ -23,9 +23,11 @@ use crate::route::recorded::note_in;
 use crate::sys::frame::{Frame, on_actor_thread};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{mailbox_bound, point};
+use crate::thread::kept::Kept;
 #[cfg(feature = "testing")]
 use crate::thread::local::Local;
-use crate::thread::local::{Kept, ThreadOwner, local};
+use crate::thread::local::local;
+use crate::thread::owner::ThreadOwner;
 use crate::thread::run::{Starting, ThreadGuard, ThreadPlan, start};
 use crate::thread::wait::wait;
 
@@ -80,7 +82,7 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
         let permits = thread.mailbox_bound.map(|bound| Permits::new(mailbox_bound(bound), thread.overflow));
-        let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.edge), permits);
+        let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.shared), permits);
         if let Some((bound, policy)) = thread.inner_bound {
             mailbox = mailbox.with_inner_bound(bound, policy);
         }
@@ -119,10 +121,10 @@ fn publish(
     starting: Vec<Thread>,
     run: impl FnOnce(Vec<Commit>),
 ) -> Result<(), Vec<Thread>> {
-    if let Some(sends) = &core.edge.sends {
+    if let Some(sends) = &core.shared.sends {
         starting.iter().for_each(|thread| note_start(sends, &thread.mailbox));
     }
-    point(&core.edge.world, 0, || Operation::Plain("register the new instances"));
+    point(&core.shared.world, 0, || Operation::Plain("register the new instances"));
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);
@@ -176,7 +178,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
-    let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.edge), None));
+    let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.shared), None));
     let guard =
         ThreadGuard::enter(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::clone(&mailbox), kept_by_engine(core)());
     {
@@ -195,7 +197,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
 #[cfg(feature = "testing")]
 pub(crate) fn local_without_thread(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
-    let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.edge), None);
+    let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.shared), None);
     Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), kept_by_engine(core)())))
 }
 
@@ -244,7 +246,7 @@ pub(crate) fn start_on<A: Registration>(
     let found = Arc::clone(&place);
     thread.builds.push(Box::new(move |local| {
         // It cannot fail: the instance is built once.
-        let _ = place.set(install_on::<A::Message>(local, false, actor)?);
+        let _ = place.set(install_alone::<A::Message>(local, actor)?);
         Ok(None)
     }));
     spawn_all(core, vec![thread])?;

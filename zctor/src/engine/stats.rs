@@ -31,12 +31,12 @@ pub(super) fn stats(core: &Core) -> Stats {
         let state = core.state.lock();
         (running(&state), state.gone.clone())
     };
-    let mut types = core.edge.incidents.by_type();
+    let mut types = core.shared.incidents.by_type();
     for (name, ended) in gone {
         add_ended(&mut types, name, ended);
     }
     mailboxes.iter().for_each(|mailbox| add_thread(&mut types, mailbox));
-    let incidents = &core.edge.incidents;
+    let incidents = &core.shared.incidents;
     let (threads, callers) = threads(core, &mailboxes);
     let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
     lock(&core.ages).keep(runs);
@@ -44,13 +44,13 @@ pub(super) fn stats(core: &Core) -> Stats {
     Stats {
         threads,
         types: types.into_values().collect(),
-        dead_letters: incidents.letters(),
+        dead_letters: incidents.dead_letters(),
         skipped: incidents.skipped(),
         refused: incidents.refused(),
         restarts: incidents.restarts(),
         timed_out: incidents.timed_out(),
         callers,
-        sends: core.edge.sends.as_ref().map(Sends::rows).unwrap_or_default(),
+        sends: core.shared.sends.as_ref().map(Sends::rows).unwrap_or_default(),
     }
 }
 
@@ -66,7 +66,7 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
 /// The statistics of these threads, and the waits of threads outside.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
     // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
-    let (mut callers, progress): (Vec<OutsideCaller>, Vec<u64>) = core.edge.callers.list().into_iter().unzip();
+    let (mut callers, progress): (Vec<OutsideCaller>, Vec<u64>) = core.shared.callers.list().into_iter().unzip();
     let mut awaited: Vec<Awaited> =
         callers.iter().zip(progress).map(|(caller, progress)| (caller.on, progress, caller.lasted)).collect();
     let mut ended = Vec::with_capacity(mailboxes.len());

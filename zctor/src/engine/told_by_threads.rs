@@ -7,7 +7,7 @@ use crate::engine::{shutdown, slow};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Envelope;
 use crate::report::InstanceReport;
-use crate::thread::local::ThreadOwner;
+use crate::thread::owner::ThreadOwner;
 
 impl ThreadOwner for Core {
     fn came_to_rest(&self) {

@@ -28,7 +28,7 @@ const CLOSED: u64 = 1 << 63;
 #[derive(Default)]
 pub(crate) struct Incidents {
     /// The dead letters, with the bit `CLOSED`.
-    letters: AtomicU64,
+    dead_letters: AtomicU64,
     /// Those of them that are calls which their callers had given up.
     skipped: AtomicU64,
     restarts: AtomicU64,
@@ -53,7 +53,7 @@ impl Incidents {
     pub(crate) fn count(&self, message: &'static str, messages: usize, why: Undelivered) {
         let messages = messages as u64;
         self.tally.lost(message, messages, why);
-        self.letters.fetch_add(messages, Ordering::Relaxed);
+        self.dead_letters.fetch_add(messages, Ordering::Relaxed);
         if why == Undelivered::GivenUp {
             self.skipped.fetch_add(messages, Ordering::Relaxed);
         }
@@ -66,7 +66,7 @@ impl Incidents {
         // here finds the hook.
         let listener = self.listener();
         let count = |letters: u64| (letters & CLOSED == 0).then_some(letters + 1);
-        self.letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).ok()?;
+        self.dead_letters.fetch_update(Ordering::AcqRel, Ordering::Relaxed, count).ok()?;
         self.tally.lost(message, 1, Undelivered::Full);
         Some(listener)
     }
@@ -97,7 +97,7 @@ impl Incidents {
     }
 
     fn write(&self, log: &Mutex<Log>, event: &dyn fmt::Display) {
-        if self.letters.load(Ordering::Relaxed) & CLOSED != 0 {
+        if self.dead_letters.load(Ordering::Relaxed) & CLOSED != 0 {
             return; // the last line was written
         }
         let due = lock(log).due(now());
@@ -141,7 +141,7 @@ impl Incidents {
     /// Closes the count, and drops the hooks, which may hold clients of this engine: it has stopped. Logs how many
     /// events were passed over.
     pub(crate) fn finish(&self) {
-        self.letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks are dropped, see `count_at_edge`
+        self.dead_letters.fetch_or(CLOSED, Ordering::AcqRel); // before the hooks are dropped, see `count_at_edge`
         drop(self.on_dead_letter.close());
         drop(self.on_end.close());
         drop(self.on_panic.close());
@@ -185,8 +185,8 @@ impl Incidents {
         self.tally.rows()
     }
 
-    pub(crate) fn letters(&self) -> u64 {
-        self.letters.load(Ordering::Relaxed) & !CLOSED
+    pub(crate) fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Ordering::Relaxed) & !CLOSED
     }
 
     pub(crate) fn skipped(&self) -> u64 {

@@ -1,8 +1,8 @@
 //! How long handlers take, by variant, while somebody observes.
 //!
-//! 1. Without an observer no clock is read. The first one sets a bit of the edge (`Edge::observe`), at which each thread
-//!    looks anyway before it has a message handled; the last one takes the bit back. Each time that observers are there
-//!    again begins a period of its own.
+//! 1. Without an observer no clock is read. The first one sets a bit of the edge (`EngineShared::observe`), at which
+//!    each thread looks anyway before it has a message handled; the last one takes the bit back. Each time that
+//!    observers are there again begins a period of its own.
 //! 2. `begin` is called before a handler, and `end` behind it. In a batch the end of one handler is the beginning of the
 //!    next, so there the clock is read once a message.
 //! 3. Handlers nest, since one that waits serves others: the innermost is the last of `begun`. An instance handles one

@@ -12,8 +12,10 @@ use loom::thread::spawn;
 use super::*;
 use crate::event::Undelivered;
 use crate::id::{InstanceId, Slot};
+use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::mailbox::mail::SentAs;
+use crate::sys::spin::Spin;
 
 /// The fate of an envelope. The counts are not loom's: they are read when all threads are joined.
 #[derive(Default)]
@@ -62,7 +64,7 @@ impl ErasedContents for Probe {
 fn close(mailbox: &Mailbox) {
     for mail in mailbox.close().into_iter().filter_map(|mail| mailbox.resolve(mail)) {
         let undeliverable = Undeliverable {
-            incidents: &mailbox.edge.incidents,
+            incidents: &mailbox.engine.incidents,
             instance: InstanceId { thread: mailbox.thread, slot: mail.to },
             why: Undelivered::Ended,
             from_hook: false,
@@ -72,8 +74,8 @@ fn close(mailbox: &Mailbox) {
 }
 
 fn mailbox() -> Arc<Mailbox> {
-    let edge = Arc::new(Edge::new(None));
-    Arc::new(Mailbox::new(ThreadId(0), String::new(), edge, None))
+    let engine = Arc::new(EngineShared::new(None, Spin::default()));
+    Arc::new(Mailbox::new(ThreadId(0), String::new(), engine, None))
 }
 
 /// Mail of the sender with this number. The model gives the number: to `pusher()` all threads of a model are one thread.
@@ -211,8 +213,8 @@ fn push_inner(mailbox: &Mailbox, fate: &Arc<Fate>) {
 #[test]
 fn mail_in_the_inner_queue_is_found_once_when_the_mailbox_closes() {
     loom::model(|| {
-        let edge = Arc::new(Edge::new(None));
-        let mailbox = Mailbox::new(ThreadId(0), String::new(), edge, None).with_inner_bound(1, Inner::DropOldest);
+        let engine = Arc::new(EngineShared::new(None, Spin::default()));
+        let mailbox = Mailbox::new(ThreadId(0), String::new(), engine, None).with_inner_bound(1, Inner::DropOldest);
         let mailbox = Arc::new(mailbox);
         let fates = [Arc::<Fate>::default(), Arc::default()];
         let senders = [0, 1].map(|index| {
@@ -231,7 +233,7 @@ fn mail_in_the_inner_queue_is_found_once_when_the_mailbox_closes() {
 #[test]
 fn the_edge_only_moves_on() {
     loom::model(|| {
-        let edge = Arc::new(Edge::new(None));
+        let edge = Arc::new(Edge::new(false));
         let others = [Edge::close, Edge::seal].map(|step| {
             let edge = Arc::clone(&edge);
             spawn(move || step(&edge))

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::error::Refusal;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::permits::{Overflow, Permits, Ticket};
 use crate::messaging::binding::Among;
 use crate::messaging::target::Target;
@@ -89,7 +89,7 @@ pub(super) trait Choice {
     fn let_go(&mut self);
     /// The bounded mailboxes of the pool, if any of its instances will do.
     fn of_pool(&self) -> Option<Vec<Arc<Mailbox>>>;
-    fn edge(&self) -> Option<&Edge>;
+    fn engine(&self) -> Option<&EngineShared>;
     /// Whether the view is one that waits.
     fn waits(&self) -> bool;
 }
@@ -141,8 +141,8 @@ impl<M: Payload> Choice for Choosing<'_, '_, M> {
         }
     }
 
-    fn edge(&self) -> Option<&Edge> {
-        self.target.engine_edge()
+    fn engine(&self) -> Option<&EngineShared> {
+        self.target.engine()
     }
 
     fn waits(&self) -> bool {
@@ -161,11 +161,11 @@ impl Awaited for ThreadWait<'_> {
 
     fn is_ready(&self) -> bool {
         // A sender that spins has not joined the waiters that a stop wakes, and its spin may be long.
-        self.permits.is_ready() || self.choice.edge().is_some_and(|edge| !edge.is_open())
+        self.permits.is_ready() || self.choice.engine().is_some_and(|engine| !engine.edge.is_open())
     }
 
     fn spin(&self) -> Spin {
-        self.choice.edge().map_or_else(Spin::default, |edge| edge.spin)
+        self.choice.engine().map_or_else(Spin::default, |engine| engine.spin)
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<()> {

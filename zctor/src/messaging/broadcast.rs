@@ -240,8 +240,8 @@ fn ask_all<M: Payload, R: 'static, K: Kind>(
 /// The refusal of a request to all, for a link: it stands for many instances, and has room for one reply.
 #[cold]
 fn not_all<M: Payload, R: 'static, K: Kind>(target: &Target<'_, M>) -> Pending<R> {
-    if let Some(edge) = target.engine_edge() {
-        edge.incidents.count_unfit(M::name());
+    if let Some(engine) = target.engine() {
+        engine.incidents.count_unfit(M::name());
     }
     let text = "`call_all` knows the instances of its own engine alone; this one stands for a pool elsewhere".into();
     Pending::refused(CallError::Unfit { message: M::name(), text }, M::name, K::depth(M::CALL_DEPTH))

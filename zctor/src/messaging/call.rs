@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::error::{CallError, Refusal};
 use crate::event::Undelivered;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
@@ -74,7 +74,7 @@ fn replied<M: Payload, R>(reply: Option<R>) -> Result<R, CallError> {
 #[cfg_attr(not(debug_assertions), inline(always))]
 pub(super) fn call_deadline<M: Payload>(target: &Target<'_, M>, frame: Frame) -> Option<Instant> {
     match target.patience.limit() {
-        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target.engine_edge())),
+        Limit::Inherited => frame.deadline.or_else(|| default_deadline(target.engine())),
         Limit::None => None,
         limit => [frame.deadline, limit.end()].into_iter().flatten().min(),
     }
@@ -276,15 +276,15 @@ pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant
     match target.patience.limit() {
         // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
         Limit::Inherited if Frame::current().deadline.is_some() => None,
-        Limit::Inherited => default_deadline(target.engine_edge()),
+        Limit::Inherited => default_deadline(target.engine()),
         limit => limit.end(),
     }
 }
 
 /// The engine's default deadline, for calls that set no other.
 #[inline]
-fn default_deadline(edge: Option<&Edge>) -> Option<Instant> {
-    edge?.default_deadline.and_then(deadline)
+fn default_deadline(engine: Option<&EngineShared>) -> Option<Instant> {
+    engine?.default_deadline.and_then(deadline)
 }
 
 /// Whether a call may be handled on the spot: its callee lives on this very thread, and answers when it returns.
@@ -350,7 +350,7 @@ fn handle_measured<M: Payload>(
 /// The error of a call that was to be handled on the spot, and whose time was up before it began.
 #[cold]
 fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> CallError {
-    let (incidents, why) = (&endpoint.mailbox.edge.incidents, Undelivered::GivenUp);
+    let (incidents, why) = (&endpoint.mailbox.engine.incidents, Undelivered::GivenUp);
     incidents.count(M::name(), 1, why);
     incidents.count_timeout(M::name(), false);
     let undeliverable = Undeliverable { incidents, instance: endpoint.id(), why, from_hook: false };

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::error::CallError;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::waits::Callee;
 use crate::messaging::pending::Pending;
 use crate::reply::reply_to::Outcome;
@@ -248,7 +248,7 @@ impl<R> Awaited for First<R> {
 }
 
 impl<R> WaitedFor for First<R> {
-    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+    fn callee(&self) -> Option<(Callee, Arc<EngineShared>)> {
         let (_, first) = self.replies.iter().find(|(_, reply)| reply.is_sent())?;
         first.callee()
     }

@@ -3,9 +3,9 @@
 //! The reply may never come, since the callee's thread may be abandoned. So a waiting caller does two things in this
 //! order:
 //!
-//! 1. It joins those that are woken at an abandonment: a task those of `Edge::join_waiters`, and a thread outside the
-//!    list of waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not ended are
-//!    woken.
+//! 1. It joins those that are woken at an abandonment: a task those of `EngineShared::join_waiters`, and a thread
+//!    outside the list of waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not
+//!    ended are woken.
 //! 2. It looks whether there has been one (`Edge::is_abandoned`).
 //!
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
@@ -19,7 +19,7 @@ use std::time::Instant;
 use crate::error::CallError;
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::waits::Callee;
 use crate::reply::oneshot::{Gone, Receiver};
 use crate::reply::reply_to::{Outcome, arrived};
@@ -121,14 +121,14 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
 
     /// Gives the call up: if its handler has not begun, it never will.
     pub(crate) fn give_up(&self) {
-        point(&self.mailbox.edge.world, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
+        point(&self.mailbox.engine.world, self.mailbox.thread.index(), || Operation::To("give up", (self.message)()));
         self.receiver.cancellation().give_up();
     }
 
     /// Forgets the waker: neither an abandonment nor the alarm wakes it any more.
     pub(crate) fn unwatch(&mut self) {
         if let Some(TaskWatch { waker, number, alarm }) = self.task_watch.take() {
-            self.mailbox.edge.leave_waiters(number);
+            self.mailbox.engine.leave_waiters(number);
             if let Some(alarm) = alarm {
                 clear_alarm(alarm);
             }
@@ -138,14 +138,14 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
 
     /// The call's time is up: if its handler has not begun, it never will.
     pub(super) fn time_out(&mut self) -> Outcome<R> {
-        point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
+        point(&self.mailbox.engine.world, self.mailbox.thread.index(), || {
             Operation::To("time is up for", (self.message)())
         });
         let (message, begun) = (self.message, !self.receiver.cancellation().give_up());
         // The reply may have come just now.
         let late = self.receiver.poll(Waker::noop()).map(|outcome| self.arrived(outcome));
         late.unwrap_or_else(|| {
-            self.mailbox.edge.incidents.count_timeout(message(), begun);
+            self.mailbox.engine.incidents.count_timeout(message(), begun);
             Err(CallError::Timeout { message: message(), begun })
         })
     }
@@ -153,7 +153,7 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
     /// The outcome that has come from the callee, which counts if it says that the time was up before the handler
     /// began.
     fn arrived(&self, outcome: Result<Outcome<R>, Gone>) -> Outcome<R> {
-        arrived(outcome, self.message, |begun| self.mailbox.edge.incidents.count_timeout((self.message)(), begun))
+        arrived(outcome, self.message, |begun| self.mailbox.engine.incidents.count_timeout((self.message)(), begun))
     }
 
     fn look(&mut self, waker: &Waker, alarm: Option<Instant>) -> Option<Outcome<R>> {
@@ -176,7 +176,7 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
     /// To be asked when the waiter has joined those that an abandonment wakes, so that none in between is missed.
     fn look_for_abandonment(&mut self) -> Option<Outcome<R>> {
         self.is_awaited = true;
-        self.mailbox.edge.is_abandoned().then_some(Err(CallError::Stopped { message: (self.message)() }))
+        self.mailbox.engine.edge.is_abandoned().then_some(Err(CallError::Stopped { message: (self.message)() }))
     }
 
     /// Has `waker` woken if threads are abandoned, and at the time of the alarm.
@@ -189,7 +189,7 @@ impl<R, B: CalleeMailbox> InFlight<R, B> {
         self.unwatch();
         let alarm = alarm.and_then(|time| set_alarm(time, waker.clone()));
         self.task_watch =
-            Some(TaskWatch { waker: waker.clone(), number: self.mailbox.edge.join_waiters(waker), alarm });
+            Some(TaskWatch { waker: waker.clone(), number: self.mailbox.engine.join_waiters(waker), alarm });
     }
 }
 
@@ -198,7 +198,7 @@ impl<R, B: CalleeMailbox> Awaited for InFlight<R, B> {
 
     fn is_ready(&self) -> bool {
         // A caller that spins is on no list that an abandonment wakes, and its spin may be long.
-        self.receiver.is_ready() || self.mailbox.edge.seems_abandoned()
+        self.receiver.is_ready() || self.mailbox.engine.edge.seems_abandoned()
     }
 
     fn poll(&mut self, waker: &Waker) -> Option<Outcome<R>> {
@@ -212,15 +212,15 @@ impl<R, B: CalleeMailbox> Awaited for InFlight<R, B> {
     }
 
     fn spin(&self) -> Spin {
-        self.mailbox.edge.spin
+        self.mailbox.engine.spin
     }
 }
 
 impl<R, B: CalleeMailbox> WaitedFor for InFlight<R, B> {
-    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+    fn callee(&self) -> Option<(Callee, Arc<EngineShared>)> {
         let (message, called, on) = (self.message, self.mailbox.called(), self.mailbox.thread);
         let progress = self.mailbox.meter.progress();
-        Some((Callee { message, called, on, progress }, Arc::clone(&self.mailbox.edge)))
+        Some((Callee { message, called, on, progress }, Arc::clone(&self.mailbox.engine)))
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::CallError;
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::waits::Callee;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::undeclared::undeclared;
@@ -365,8 +365,8 @@ impl<R> Pending<R> {
         matches!(&*self.state.borrow(), State::Sent(_))
     }
 
-    /// The callee and the edge of its engine, for the statistics.
-    pub(super) fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+    /// The callee and its engine, for the statistics.
+    pub(super) fn callee(&self) -> Option<(Callee, Arc<EngineShared>)> {
         match &*self.state.borrow() {
             State::Sent(sent) => sent.call.callee(),
             State::Refused(_) | State::Taken => None,

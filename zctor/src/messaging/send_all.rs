@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use crate::error::{Refusal, SendError};
 use crate::id::InstanceId;
-use crate::mailbox::edge::Edge;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Among;
@@ -49,7 +48,7 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
 
 /// Whether a later attempt may work: the target is a pool, and its engine is open.
 fn is_open<M: Payload>(target: &Target<'_, M>) -> bool {
-    !matches!(target.among, Among::One(_)) && target.engine_edge().is_some_and(Edge::is_open)
+    !matches!(target.among, Among::One(_)) && target.engine().is_some_and(|engine| engine.edge.is_open())
 }
 
 /// The messages that came back, since the threads of their receivers had ended just now.

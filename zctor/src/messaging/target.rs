@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Among, Binding, Limit, Patience};
 use crate::route::endpoint::Endpoint;
@@ -20,7 +20,7 @@ use crate::thread::local::Local;
 pub(crate) struct Target<'a, M: Payload> {
     pub(super) pool: Option<&'a Pool<M>>,
     pub(super) among: Among<'a, M>,
-    edge: Option<&'a Edge>,
+    engine: Option<&'a EngineShared>,
     pub(super) patience: Patience,
     known: Known<'a, M>,
     /// The actor thread that this code runs on, if its sender knows it.
@@ -55,8 +55,8 @@ impl<M: Payload> Clone for Target<'_, M> {
 
 impl<'a, M: Payload> Target<'a, M> {
     /// The instances of a pool, in turn; `pool` is `None` if the type was never registered.
-    pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, edge: &'a Edge) -> Self {
-        Self { pool, among: Among::Turn, edge: Some(edge), ..Self::without_pool(Among::Turn) }
+    pub(crate) fn at_pool(pool: Option<&'a Pool<M>>, engine: &'a EngineShared) -> Self {
+        Self { pool, among: Among::Turn, engine: Some(engine), ..Self::without_pool(Among::Turn) }
     }
 
     /// The pool of a type, in turn, as this actor thread knows it: for its handlers.
@@ -65,9 +65,9 @@ impl<'a, M: Payload> Target<'a, M> {
         with_known_pool::<M, R>(local, |known| {
             let target = match known {
                 Some(known) => {
-                    Target::at_pool(Some(&known.pool), &known.pool.edge).with_current(known.places(), known.version)
+                    Target::at_pool(Some(&known.pool), &known.pool.engine).with_current(known.places(), known.version)
                 }
-                None => Target::at_pool(None, &local.mailbox.edge),
+                None => Target::at_pool(None, &local.mailbox.engine),
             };
             f(target.on(local))
         })
@@ -93,7 +93,7 @@ impl<'a, M: Payload> Target<'a, M> {
 
     #[inline]
     fn without_pool(among: Among<'a, M>) -> Self {
-        Self { pool: None, among, edge: None, patience: Patience::default(), known: Known::Nothing, local: None }
+        Self { pool: None, among, engine: None, patience: Patience::default(), known: Known::Nothing, local: None }
     }
 
     /// The instances of the pool that a client is bound to.
@@ -136,8 +136,8 @@ impl<'a, M: Payload> Target<'a, M> {
     }
 
     pub(super) fn pool(&self) -> Result<&'a Pool<M>, Refusal> {
-        self.pool.ok_or_else(|| match self.edge {
-            Some(edge) if edge.is_open() => Refusal::NotRegistered,
+        self.pool.ok_or_else(|| match self.engine {
+            Some(engine) if engine.edge.is_open() => Refusal::NotRegistered,
             _ => Refusal::Stopped,
         })
     }
@@ -152,16 +152,16 @@ impl<'a, M: Payload> Target<'a, M> {
 
     /// Counts a refusal of so many messages.
     pub(super) fn refused(&self, refusal: Refusal, messages: usize) -> Refusal {
-        if let Some(edge) = self.engine_edge() {
-            edge.incidents.count_refusal(M::name(), messages, refusal);
+        if let Some(engine) = self.engine() {
+            engine.incidents.count_refusal(M::name(), messages, refusal);
         }
         refusal
     }
 
-    /// The edge of the target's engine, if it is known.
-    pub(super) fn engine_edge(&self) -> Option<&'a Edge> {
-        self.edge.or(match self.among {
-            Among::One(endpoint) => Some(&*endpoint.mailbox.edge),
+    /// The target's engine, if it is known.
+    pub(super) fn engine(&self) -> Option<&'a EngineShared> {
+        self.engine.or(match self.among {
+            Among::One(endpoint) => Some(&*endpoint.mailbox.engine),
             _ => None,
         })
     }

@@ -1,14 +1,17 @@
 //! The refusal of a wait that the call depth does not allow, which names both sides.
 
 use crate::error::CallError;
+use crate::thread::carried::home;
 use crate::thread::local::local;
 
 /// The code that runs here may not wait for this type.
 #[cold]
 pub(super) fn undeclared(message: &'static str) -> CallError {
-    let caller = local().and_then(|local| {
+    let here = local().and_then(|local| {
         let caller = local.mailbox.meter.running()?;
         local.mailbox.roster.find(caller)
     });
+    // On another thread it is code that a handler has carried there, or nobody's.
+    let caller = here.or_else(|| home().map(|home| home.handler));
     CallError::Undeclared { message, caller: caller.map(|caller| caller.message) }
 }

@@ -29,6 +29,9 @@ use crate::remote::served::{Served, ServedPool};
 use crate::sys::clock::deadline;
 use crate::sys::lock::lock;
 
+/// For how many messages from outside a link has room by itself.
+pub const ROOM: usize = 1_024;
+
 /// One end of the way between two engines, whatever carries packets between the ends.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "only crates that carry packets see it")]

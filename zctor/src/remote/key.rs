@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::remote::partition::hash;
-use crate::remote::value::RemoteValue;
+use crate::remote::value::{RemoteValue, Travels};
 use crate::remote::wire::{self, Format};
 use crate::route::keyed::{KeyOf, Keyed, TravellingKey, Unkeyed, key_hash};
 use crate::route::link_route::KeyRoute;
@@ -27,11 +27,20 @@ impl<Q: Serialize + ?Sized> KeyOf<Q> for TravellingKey<Unkeyed> {
     }
 }
 
+/// The bytes of a key, as it travels.
 fn written<Q: Serialize + ?Sized>(key: &Q) -> Result<Arc<[u8]>, Arc<str>> {
-    match wire::encode(key, Format::MessagePack) {
-        Ok(bytes) => Ok(bytes.into()),
-        Err(text) => Err(format!("the key that its client is bound to: {text}").into()),
-    }
+    wire::encode(key, Format::MessagePack).map(Arc::from).map_err(of_bound_key)
+}
+
+/// Says of which key the text is.
+pub(super) fn of_bound_key(text: Arc<str>) -> Arc<str> {
+    format!("the key that its client is bound to: {text}").into()
+}
+
+/// The hash by which the partition of a `#[key]` is found. A message whose key cannot be written is refused whole.
+#[doc(hidden)]
+pub fn __key_hash<K: for<'a> Travels<'a>>(key: &K) -> Option<u64> {
+    key.__encode(Format::MessagePack).ok().map(|bytes| hash(&bytes))
 }
 
 /// A key that came as bytes.
@@ -40,7 +49,7 @@ fn written<Q: Serialize + ?Sized>(key: &Q) -> Result<Arc<[u8]>, Arc<str>> {
 pub struct FarKey {
     /// The hash by which its instance is found here.
     pub(super) instance: u64,
-    /// That by which its partition is found.
+    /// The hash by which its partition is found.
     pub(super) partition: u64,
 }
 

@@ -234,7 +234,7 @@ impl Drop for TakenTogether {
 impl Sent {
     /// `mailbox`: that which reports it.
     fn lose(self, why: Undelivered, mailbox: &Mailbox) {
-        let incidents = &mailbox.edge.incidents;
+        let incidents = &mailbox.engine.incidents;
         incidents.count(self.packet.message, 1, why);
         if !self.from_hook {
             incidents.tell_dead_letter(incidents.listener(), &DeadLetter { why, ..self.packet });

@@ -84,7 +84,7 @@ impl<M: RemoteMessage> Link<M> {
             }
             Err(text) => entry.answer(Answer::Unfit(text)),
         }
-        // Where it goes past the link's thread, a panic of its drop would come out of its sender's call.
+        // Past the link's thread, a panic of the drop of a message would come out of its sender's call.
         ignoring_panic(|| drop(message));
     }
 }

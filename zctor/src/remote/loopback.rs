@@ -9,7 +9,7 @@ use crate::engine::ActorEngine;
 use crate::error::{CallError, SpawnError};
 use crate::mailbox::permits::Overflow;
 use crate::remote::books::Books;
-use crate::remote::end::End;
+use crate::remote::end::{End, ROOM};
 use crate::remote::error::ServeError;
 use crate::remote::message::RemoteMessage;
 use crate::remote::packet::{Carrier, Packet, Receipt};
@@ -17,9 +17,6 @@ use crate::remote::partition::Partitions;
 use crate::remote::reached::{OneAnswer, Reached, counted};
 use crate::sys::clock::deadline;
 use crate::sys::runtime::assert_may_block;
-
-/// For how many messages the mailbox of a link has room by itself.
-const ROOM: usize = 1_024;
 
 /// One of two ends between which messages go as bytes, without a network.
 ///
@@ -288,8 +285,7 @@ impl Loopback {
     /// # Errors
     /// As [`ActorEngine::pool`].
     pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, SpawnError> {
-        let carrier = Arc::new(To(Arc::clone(&self.theirs)));
-        self.mine.attach::<M>(engine, carrier, Some(of), ROOM, Overflow::Wait)
+        self.mine.attach::<M>(engine, self.carrier(), Some(of), ROOM, Overflow::Wait)
     }
 
     /// As [`attach`](Loopback::attach), with another bound for the messages from outside that are under way, and with
@@ -329,8 +325,11 @@ impl Loopback {
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, SpawnError> {
-        let carrier = Arc::new(To(Arc::clone(&self.theirs)));
-        self.mine.attach::<M>(engine, carrier, None, bound, overflow)
+        self.mine.attach::<M>(engine, self.carrier(), None, bound, overflow)
+    }
+
+    fn carrier(&self) -> Arc<dyn Carrier> {
+        Arc::new(To(Arc::clone(&self.theirs)))
     }
 
     /// Sends a copy of the message to every instance of the pool of `M` that the other end serves, and waits until that

@@ -11,7 +11,6 @@ use crate::error::CallError;
 use crate::remote::durable::{Tells, outcome};
 use crate::remote::key::FarKey;
 use crate::remote::packet::Answer;
-use crate::remote::partition::hash;
 use crate::remote::value::Travels;
 use crate::remote::wire::Format;
 use crate::reply::reply_to::ReplyTo;
@@ -188,12 +187,6 @@ fn answer<R: for<'a> Travels<'a>>(outcome: Result<R, CallError>, format: Format)
         Ok(Err(text)) => Answer::Unfit(format!("its reply: {text}").into()),
         Err(error) => error.into(),
     }
-}
-
-/// The hash of a key that can be encoded. A message whose key cannot be is refused whole.
-#[doc(hidden)]
-pub fn __key_hash<K: for<'a> Travels<'a>>(key: &K) -> Option<u64> {
-    key.__encode(Format::MessagePack).ok().map(|bytes| hash(&bytes))
 }
 
 #[doc(hidden)]

@@ -26,7 +26,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// That of the key with this hash.
+    /// The partition of the key with this hash.
     pub(super) fn of_hash(hash: u64, of: u32) -> Self {
         // Below `of`, so it fits.
         Self { number: (hash % u64::from(of.max(1))) as u32, of }

@@ -3,7 +3,7 @@
 //! The protocol. No thread waits for a thing that its own wait could hold up:
 //!
 //! 1. A packet from outside goes into the pool's own feeder. There it waits for room as its sender would here,
-//!    or is refused, as the full mailbox says. Those behind it wait too, which keeps their order.
+//!    or is refused, as the full mailbox says. The packets behind it wait too, which keeps their order.
 //! 2. A packet from a handler goes through the feeder of the end, past every `mailbox_bound`, as it would here. An
 //!    `inner_bound` of the pool's thread may refuse it. It waits for nothing, and for no packet from outside: room may
 //!    come only when its sender goes on.
@@ -28,6 +28,7 @@ use crate::client::Client;
 use crate::error::SendError;
 use crate::messaging::binding::Limit;
 use crate::remote::feeder::Feeder;
+use crate::remote::key::of_bound_key;
 use crate::remote::ledger::Inbound;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
 use crate::remote::pack::{Pack, PackReceipt};
@@ -57,11 +58,11 @@ pub(super) struct ServedPool<M: RemoteMessage> {
     pub(super) pool: Client<M>,
     /// The same, which never waits for room.
     pub(super) pool_at_once: Client<M>,
-    /// Those that are served; `None` if the pool is served whole.
+    /// The partitions that are served; `None` if the pool is served whole.
     pub(super) partitions: Option<Partitions>,
     /// For packets from outside.
     pub(super) feeder: Feeder,
-    /// That of the end, for packets from handlers.
+    /// The feeder of the end, for packets from handlers.
     pub(super) inside_feeder: Feeder,
 }
 
@@ -118,8 +119,7 @@ impl<M: RemoteMessage> ServedPool<M> {
         let Packet { bytes, format, call, inside, route, key } = packet;
         let message = Self::read(&bytes, format)?;
         let bound = |bytes: Arc<[u8]>| Ok((M::__bound_key(&bytes)?, bytes));
-        let unknown = |text: Arc<str>| Answer::Unfit(format!("the key that its client is bound to: {text}").into());
-        let key = key.map(bound).transpose().map_err(unknown)?;
+        let key = key.map(bound).transpose().map_err(|text| Answer::Unfit(of_bound_key(text)))?;
         self.check(&message, route, key.as_ref().map(|(key, _)| key.partition))?;
         let bound_pool = key.map(|(key, bytes)| pool.bound_to_key(KeyRoute::new(key.instance, Ok(bytes))));
         let pool = bound_pool.as_ref().unwrap_or(pool);

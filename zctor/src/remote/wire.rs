@@ -17,7 +17,7 @@ pub enum Format {
     Json,
 }
 
-/// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack. That of JSON is the same.
+/// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack. JSON has the same limit.
 const DEEPEST: usize = 128;
 
 /// Most messages are no longer, and are written without a second allocation.

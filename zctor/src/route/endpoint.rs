@@ -231,7 +231,7 @@ impl<M: Payload> Deref for Endpoint<M> {
 impl<M: Payload> Endpoint<M> {
     /// Drops a message for which there is no room, as a dead letter; gives it back if the engine has stopped meanwhile.
     pub(crate) fn drop_newest(&self, message: M) -> Result<(), M> {
-        let incidents = &self.mailbox.edge.incidents;
+        let incidents = &self.mailbox.engine.incidents;
         let undeliverable = Undeliverable { incidents, instance: self.id(), why: Undelivered::Full, from_hook: false };
         let hook = self.hook();
         if self.undelivered.is_some() && hook.is_none() {
@@ -250,7 +250,7 @@ impl<M: Payload> Endpoint<M> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn delivery_point(&self, verb: &'static str, way: Way, what: impl FnOnce() -> (Option<&'static str>, usize)) {
         if way == Way::There {
-            point(&self.mailbox.edge.world, self.mailbox.thread.index(), || {
+            point(&self.mailbox.engine.world, self.mailbox.thread.index(), || {
                 let (variant, call) = what();
                 let (message, variant) = (M::name(), variant.unwrap_or("_"));
                 Operation::Deliver { verb, message, variant, from: running_here(), to: self.id(), call }

@@ -14,7 +14,8 @@ use crate::route::pool::{Pool, Snapshot};
 use crate::route::pools::Pools;
 use crate::route::round_robin::{after, best_in_turn};
 use crate::sys::unwind::ignoring_panic;
-use crate::thread::local::{Erased, Local};
+use crate::thread::kept::Erased;
+use crate::thread::local::Local;
 
 /// A pool as an actor thread knows it, for what its handlers send.
 pub(crate) struct KnownPool<M: Payload> {

@@ -66,11 +66,11 @@ impl Location {
     fn way(&self) -> Result<Way, Refusal> {
         // By references: behind an acquire the compiler reads the pointers to them again.
         let mailbox = &*self.mailbox;
-        let edge = &*mailbox.edge;
+        let engine = &*mailbox.engine;
         if mailbox.parker.is_closed() {
             return Err(Refusal::Stopped);
         }
-        if edge.is_open() || (mailbox.is_inside() && !edge.is_sealed()) {
+        if engine.edge.is_open() || (mailbox.is_inside() && !engine.edge.is_sealed()) {
             Ok(if mailbox.is_current() { Way::Here } else { Way::There })
         } else {
             Err(Refusal::Stopped)
@@ -103,7 +103,7 @@ impl Location {
     fn enter_bounded(&self) -> Entry {
         let mailbox = &self.mailbox;
         if is_inside_code() {
-            if mailbox.edge.sends.is_some() {
+            if mailbox.engine.sends.is_some() {
                 note_send(mailbox, self.slot);
             }
             return match &mailbox.inner {
@@ -118,7 +118,7 @@ impl Location {
             Some(_) => Entry::Full,
         };
         let with_point = |mailbox: &Mailbox| {
-            point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("take a permit"));
+            point(&mailbox.engine.world, mailbox.thread.index(), || Operation::Plain("take a permit"));
             take(mailbox)
         };
         either(&**mailbox, with_point, take)

@@ -12,7 +12,7 @@ use arc_swap::{ArcSwap, Guard};
 use crate::error::Refusal;
 use crate::id::InstanceId;
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::mail::SentAs;
 use crate::route::contents::Call;
 use crate::route::endpoint::Endpoint;
@@ -60,7 +60,7 @@ pub(crate) struct Pool<M: Payload> {
     pub(super) substitutes: AtomicU64,
     /// Places that join when the pool is published. Its lock serializes all changes of `places`.
     pub(super) pending: Mutex<Unpublished<M>>,
-    pub(crate) edge: Arc<Edge>,
+    pub(crate) engine: Arc<EngineShared>,
 }
 
 pub(super) struct Unpublished<M: Payload> {
@@ -136,7 +136,7 @@ impl<M: Payload> Pool<M> {
         self.places.load().as_any().open().any(|(_, _, location, _)| ptr::eq(&*location.mailbox, mailbox))
     }
 
-    pub(crate) fn new(edge: Arc<Edge>) -> Self {
+    pub(crate) fn new(engine: Arc<EngineShared>) -> Self {
         Self {
             places: ArcSwap::default(),
             version: AtomicU64::new(0),
@@ -144,7 +144,7 @@ impl<M: Payload> Pool<M> {
             turn_index: AtomicUsize::new(0),
             substitutes: AtomicU64::new(0),
             pending: Mutex::new(Unpublished { newcomers: Vec::new(), ended: 0, vacancies: Vacancies::default() }),
-            edge,
+            engine,
         }
     }
 
@@ -208,7 +208,7 @@ impl<M: Payload> Pool<M> {
 
     /// Why no instance was found.
     pub(crate) fn nobody(&self) -> Refusal {
-        if self.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
+        if self.engine.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped }
     }
 
     /// The bounded mailboxes of the pool.
@@ -336,7 +336,7 @@ impl Additions<'_> {
         if let Some(pool) = self.pools.get::<M>() {
             return pool;
         }
-        let pool = Arc::new(Pool::<M>::new(Arc::clone(&self.pools.edge)));
+        let pool = Arc::new(Pool::<M>::new(Arc::clone(&self.pools.engine)));
         let mut by_type = TypeMap::clone(&self.pools.by_type.load());
         by_type.insert(TypeId::of::<M>(), Arc::clone(&pool) as Arc<dyn AnyPool>);
         self.pools.by_type.store(Arc::new(by_type));

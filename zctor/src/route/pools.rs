@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 use crate::id::InstanceId;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::sys::lock::lock;
 use crate::type_map::TypeMap;
 
@@ -15,7 +15,7 @@ pub(crate) struct Pools {
     pub(super) by_type: ArcSwap<TypeMap<Arc<dyn AnyPool>>>,
     /// In the order of first registration; also serializes additions.
     in_order: Mutex<Vec<Arc<dyn AnyPool>>>,
-    pub(super) edge: Arc<Edge>,
+    pub(super) engine: Arc<EngineShared>,
 }
 
 /// The instances of one message type, as they are just now.
@@ -72,8 +72,8 @@ pub(crate) struct Additions<'a> {
 }
 
 impl Pools {
-    pub(crate) fn new(edge: Arc<Edge>) -> Self {
-        Self { by_type: ArcSwap::default(), in_order: Mutex::default(), edge }
+    pub(crate) fn new(engine: Arc<EngineShared>) -> Self {
+        Self { by_type: ArcSwap::default(), in_order: Mutex::default(), engine }
     }
 
     pub(crate) fn of_type(&self, message: TypeId) -> Option<Arc<dyn AnyPool>> {

@@ -3,7 +3,7 @@
 
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::sends::{Done, Sends};
 use crate::thread::carried::home;
 use crate::thread::local::{local, running_here};
@@ -14,15 +14,15 @@ use crate::thread::local::{local, running_here};
 #[inline(never)]
 pub(super) fn note_send(mailbox: &Mailbox, slot: Slot) {
     // One that has ended meanwhile is not found, and takes no mail.
-    if let Some((sends, receiver)) = mailbox.edge.sends.as_ref().zip(mailbox.roster.find(slot)) {
+    if let Some((sends, receiver)) = mailbox.engine.sends.as_ref().zip(mailbox.roster.find(slot)) {
         note_in(sends, receiver.message, Done::Sent);
     }
 }
 
 /// Notes that the instance whose code runs here, if one's does, has started an instance of this name, if this is recorded.
 #[inline]
-pub(crate) fn note_start(edge: &Edge, started: fn() -> &'static str) {
-    if let Some(sends) = &edge.sends {
+pub(crate) fn note_start(engine: &EngineShared, started: fn() -> &'static str) {
+    if let Some(sends) = &engine.sends {
         note_in(sends, started(), Done::Started);
     }
 }

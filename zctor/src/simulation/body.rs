@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::sys::lock::lock;
 use crate::sys::simulated::MemberRef;
-use crate::sys::simulated::state::Invariant;
+use crate::sys::simulated::invariants::Invariant;
 use crate::sys::spawn::{Started, start_thread};
 
 /// The simulation that a body runs in: what the body asks for that is not of an engine.

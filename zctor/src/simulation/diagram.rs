@@ -9,7 +9,7 @@ use std::fmt::Write;
 use crate::id::InstanceId;
 use crate::simulation::steps::{panic_text, returns_error, types};
 use crate::sys::operation::Operation;
-use crate::sys::simulated::state::{Call, Event, Record};
+use crate::sys::simulated::record::{Call, Event, Record};
 
 /// A column of the diagram: an instance, or a thread outside the engines.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::simulation::steps::{name, what};
-use crate::sys::simulated::state::Record;
+use crate::sys::simulated::record::Record;
 use crate::sys::simulated::turns::{Delay, Turn};
 
 /// It fails as it is.

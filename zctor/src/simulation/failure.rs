@@ -6,7 +6,7 @@ use std::fmt;
 use crate::simulation::diagram::diagram;
 use crate::simulation::steps::{instances, trace};
 use crate::sys::simulated::faults::INJECTED;
-use crate::sys::simulated::state::{Panic, Record};
+use crate::sys::simulated::record::{Panic, Record};
 
 /// A run that failed: its seed, why it failed, and what its threads did.
 ///

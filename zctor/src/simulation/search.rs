@@ -18,8 +18,9 @@ use crate::sys::lock::lock;
 use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::Faults;
 use crate::sys::simulated::planted::Planted;
+use crate::sys::simulated::record::{Event, Record};
 use crate::sys::simulated::schedule::Policy;
-use crate::sys::simulated::state::{Event, Record, Setup};
+use crate::sys::simulated::setup::Setup;
 use crate::sys::simulated::{run, side_by_side};
 
 type Body = dyn Fn(&Simulation) -> Result<(), BoxError> + Send + Sync;

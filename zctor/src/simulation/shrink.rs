@@ -15,7 +15,8 @@ use std::time::Duration;
 use crate::simulation::explain::{delayed, held_back, steady};
 use crate::simulation::failure::Failure;
 use crate::sys::clock::{deadline, now};
-use crate::sys::simulated::state::{Plan, Record, Setup};
+use crate::sys::simulated::record::Record;
+use crate::sys::simulated::setup::{Plan, Setup};
 use crate::sys::simulated::turns::Delay;
 
 /// How long shrinking may take; what it has found by then is told.
@@ -233,8 +234,8 @@ mod tests {
 
     use super::*;
     use crate::sys::simulated::faults::Faults;
+    use crate::sys::simulated::record::Deviation;
     use crate::sys::simulated::schedule::Policy;
-    use crate::sys::simulated::state::Deviation;
 
     #[test]
     fn what_matters_is_left() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::id::InstanceId;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::state::{Call, Event, Record};
+use crate::sys::simulated::record::{Call, Event, Record};
 
 /// The steps of a run, a line each. An arrowhead stands where another thread goes on than before.
 pub(super) fn trace(record: &Record) -> String {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use crate::sys::simulated::state::Record;
+use crate::sys::simulated::record::Record;
 
 /// The counts of a search without a failure.
 ///

@@ -16,7 +16,8 @@ use crate::sys::clock::deadline;
 use crate::sys::unwind::run_user;
 use crate::testing::{Doubled, Probe, Received, call_of};
 use crate::thread::borrowed::run_until_idle;
-use crate::thread::local::{Local, Requested};
+use crate::thread::local::Local;
+use crate::thread::phase::Requested;
 use crate::thread::run::{close, discard_all};
 
 /// Makes a context for the handlers of `M`, so that a test calls them as plain methods, without an actor thread.

@@ -124,7 +124,7 @@ pub(crate) fn run_pending(local: &Rc<Local>) -> bool {
         // If the mailbox was closed from outside, this thread was abandoned.
         let told = local.ending.get() || local.mailbox.parker.is_closed();
         let waits = local.has_mail(u32::MAX) || !local.held.is_empty();
-        if told && (!waits || local.mailbox.edge.is_sealed()) {
+        if told && (!waits || local.mailbox.engine.edge.is_sealed()) {
             local.ending.set(true);
             end_all(local);
             // Reported here, so that the engine need not wait until the `Here` is dropped.

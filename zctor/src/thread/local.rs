@@ -1,9 +1,9 @@
-//! The state of an actor thread that no other thread touches.
+//! The state of an actor thread that no other thread touches, and its instances as it knows them.
 //!
-//! The thread knows its instances by the trait `Instance` and its engine by the trait `ThreadOwner`; the layers above
-//! implement both.
+//! `Local` and the trait `Instance` stand in one file since each names the other: a thread has instances, and each call
+//! of an instance is given the thread. The actor layer implements `Instance`.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::event::End;
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::counters::{Account, Block};
-use crate::mailbox::envelope::{Envelope, Serving};
+use crate::mailbox::envelope::Serving;
 use crate::mailbox::handling_times::Measured;
 use crate::mailbox::watchers::Removed;
 use crate::reply::cancellation::Caller;
@@ -24,11 +24,13 @@ use crate::sys::alarm::AlarmId;
 use crate::sys::spin::Budgets;
 use crate::thread::free_list::FreeList;
 use crate::thread::held::Held;
+use crate::thread::kept::Kept;
+use crate::thread::owner::ThreadOwner;
+use crate::thread::phase::Common;
 use crate::thread::queue::Queue;
 use crate::thread::slots::{Occupant, Slots};
 use crate::thread::timers::Timers;
 use crate::trace::work::Work;
-use crate::type_map::{TypeMap, hash_of};
 
 thread_local! {
     /// Without a destructor, so that it is there to the very end of a thread: destructors of the user's thread-locals
@@ -54,80 +56,6 @@ pub(crate) fn running_here() -> Option<InstanceId> {
     let local = LOCAL.try_with(|local| local.borrow().clone()).ok().flatten()?;
     let (thread, slot) = (local.mailbox.thread, local.mailbox.meter.running()?);
     Some(InstanceId { thread, slot })
-}
-
-/// The engine of an actor thread, as the thread knows it.
-pub(crate) trait ThreadOwner: Send + Sync {
-    /// Tells it that the thread has come to rest.
-    fn came_to_rest(&self);
-    /// Tells it that the thread has ended its rest, while its watcher sleeps.
-    fn wake_watcher(&self);
-    /// Tells it that an instance of the thread has ended, once its shutdown has begun.
-    fn instance_ended(&self, report: InstanceReport);
-    /// Tells it to stop: an instance has ended that it cannot do without.
-    fn stop(self: Arc<Self>);
-    /// Tells it that the thread has ended.
-    fn thread_ended(&self, mailbox: &Arc<Mailbox>);
-    /// Gives the messages in an envelope, whose receiver has ended, to siblings of the receiver. Messages that no
-    /// sibling takes stay in the envelope. `from_inner`: they waited in the inner queue.
-    fn redirect(&self, envelope: &mut Envelope, from_inner: bool);
-}
-
-/// Values that the layers above keep on a thread: one of each type.
-#[derive(Default)]
-pub(crate) struct Kept {
-    by_type: RefCell<TypeMap<Box<dyn Any>>>,
-    /// Values that were used lately, each at a place that its type says: found again without a search.
-    lately: [RefCell<Option<Rc<Erased>>>; LATELY],
-}
-
-/// A value whose type is erased, behind a pointer of one word. The way to a value behind a pointer of two is longer,
-/// since its alignment is looked up first, and each call of a handler waits for that.
-pub(crate) struct Erased(Box<dyn Any>);
-
-impl Erased {
-    pub(crate) fn new<T: 'static>(value: T) -> Self {
-        Self(Box::new(value))
-    }
-
-    /// The value, if it is of this type.
-    #[inline(always)]
-    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
-        self.0.downcast_ref()
-    }
-}
-
-/// A power of two. Two types with one place throw each other out where a handler sends to both in turn, and are searched
-/// for each time: of 32 pairs that happens to one.
-const LATELY: usize = 32;
-
-impl Kept {
-    #[inline]
-    pub(crate) fn get<T: Clone + 'static>(&self) -> Option<T> {
-        self.by_type.borrow().get(&TypeId::of::<T>())?.downcast_ref().cloned()
-    }
-
-    /// The value at the place for one of this type that was used lately. It may be of another type that has the same
-    /// place.
-    #[inline(always)]
-    pub(crate) fn lately<T: 'static>(&self) -> Option<Rc<Erased>> {
-        self.lately[Self::place::<T>()].borrow().clone()
-    }
-
-    /// Puts a value of this type there. Gives the one that it replaces, as `put` does.
-    pub(crate) fn put_lately<T: 'static>(&self, value: Rc<Erased>) -> Option<Rc<Erased>> {
-        self.lately[Self::place::<T>()].replace(Some(value))
-    }
-
-    #[inline(always)]
-    fn place<T: 'static>() -> usize {
-        hash_of::<T>() as usize % LATELY
-    }
-
-    /// Keeps a value. Gives the one that it replaces, for the caller to drop: it may hold values of the user's.
-    pub(crate) fn put<T: 'static>(&self, value: T) -> Option<Box<dyn Any>> {
-        self.by_type.borrow_mut().insert(TypeId::of::<T>(), Box::new(value))
-    }
 }
 
 /// The instances of a thread and the queue of their mail. They share one cell, so that a step borrows once.
@@ -170,28 +98,36 @@ pub(super) struct Elsewhere {
 
 /// The state of an actor thread that no other thread touches.
 ///
-/// Its cells are borrowed only briefly, and never while user code runs.
+/// Its cells are borrowed only briefly, and never while user code runs. All that other threads touch of this one is in
+/// its mailbox.
 pub(crate) struct Local {
     pub(crate) owner: Arc<dyn ThreadOwner>,
     /// The address of the engine, which names it for as long as there is the thread.
     pub(crate) owner_address: usize,
     pub(crate) mailbox: Arc<Mailbox>,
-    /// Wakes this thread.
-    pub(super) waker: Waker,
+
+    // Its instances, and their mail.
     pub(super) hosting: RefCell<Hosting>,
     pub(super) held: Held,
     pub(crate) timers: Timers,
     /// Whether the engine has told this thread to end.
     pub(super) ending: Cell<bool>,
-    pub(super) borrowed: Borrowed,
+
+    // How it waits.
+    /// Wakes this thread.
+    pub(super) waker: Waker,
     /// How long the thread spins before it parks.
     pub(super) budgets: Budgets,
+    pub(super) borrowed: Borrowed,
+
+    // The handlers under way.
     /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// The variant that the innermost handler which may wait handles.
     pub(crate) variant: Cell<Option<&'static str>>,
     /// The handlers whose times are measured.
     pub(crate) measured: Measured,
+
     /// Values that the layers above keep here.
     pub(crate) kept: Kept,
 }
@@ -199,7 +135,7 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn new(owner: Arc<dyn ThreadOwner>, mailbox: Arc<Mailbox>, kept: Kept) -> Self {
         let waker = Waker::from(Arc::clone(&mailbox.parker));
-        let measured = Measured::new(&mailbox.edge.observed);
+        let measured = Measured::new(&mailbox.engine.observed);
         Self {
             owner_address: Arc::as_ptr(&owner) as *const () as usize,
             owner,
@@ -226,12 +162,12 @@ impl Local {
         account: &Account,
         message: Option<(&'static str, &'static str)>,
     ) -> bool {
-        let Mailbox { edge, noted, .. } = &*self.mailbox;
-        if edge.is_sealed() {
+        let Mailbox { engine, noted, .. } = &*self.mailbox;
+        if engine.edge.is_sealed() {
             return false;
         }
         if let Some((message, variant)) = message {
-            if edge.notes_variants() {
+            if engine.edge.notes_variants() {
                 noted.note(slot, account, variant);
             }
             if self.measured.is_on() {
@@ -342,36 +278,6 @@ impl Local {
     }
 }
 
-/// How far an instance is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// It is built, and its `on_start` must still run, before the first message.
-    New,
-    Live,
-    /// It waits before its state is built again. Its mail is held.
-    BackingOff,
-    Ended,
-}
-
-/// The change to its instance that a handler has asked for, made when the handler has returned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Requested {
-    #[default]
-    None,
-    Reset,
-    Stop,
-}
-
-/// The part of an instance that does not depend on the types of its messages and its state.
-pub(crate) struct Common {
-    pub(crate) phase: Cell<Phase>,
-    pub(crate) requested: Cell<Requested>,
-    /// Whether its code is on the stack: no message may be handled meanwhile.
-    pub(crate) busy: Cell<bool>,
-    /// Whether its handlers have replied when they return. Those of a test double have not: the test replies.
-    pub(crate) answers_itself: bool,
-}
-
 /// An instance as its thread knows it, whatever the types of its messages and its state.
 pub(crate) trait Instance {
     /// The instance as a value of its own type, for another of that type to take its memory.
@@ -379,6 +285,23 @@ pub(crate) trait Instance {
     fn common(&self) -> &Common;
     fn slot(&self) -> Slot;
     fn born(&self) -> Birth;
+
+    // Its life.
+
+    /// Runs `on_start` if it has not run yet.
+    fn start(self: Rc<Self>, local: &Rc<Local>);
+    /// Builds the state afresh, after `on_stop` and the drop of the old one, if there is one: an instance that backs off
+    /// gets a fresh state anyway.
+    fn reset(self: Rc<Self>, local: &Rc<Local>);
+    /// Ends the instance in an orderly way: runs `on_start` if it has not run yet, then `on_stop`, and drops the state.
+    fn end(self: Rc<Self>, local: &Rc<Local>);
+    /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
+    fn discard(self: Rc<Self>, local: &Rc<Local>);
+    /// Does what follows a handler that has panicked, or has asked for something.
+    fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
+
+    // Its mail.
+
     /// Handles a message, which is in an `Option` of its type, if the instance takes messages just now. `false` if the
     /// message is still there.
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool;
@@ -402,17 +325,11 @@ pub(crate) trait Instance {
         reply: &mut dyn Any,
         deadline: Option<Instant>,
     ) -> OnTheSpot;
+
+    // Its timers and pipes.
+
     /// Handles a message that a timer or a pipe of the instance has made. `message` is an `Option` of it.
     fn handle_own(self: Rc<Self>, local: &Rc<Local>, message: &mut dyn Any, work: Work);
-    /// Runs `on_start` if it has not run yet.
-    fn start(self: Rc<Self>, local: &Rc<Local>);
-    /// Ends the instance in an orderly way: runs `on_start` if it has not run yet, then `on_stop`, and drops the state.
-    fn end(self: Rc<Self>, local: &Rc<Local>);
-    /// Builds the state afresh, after `on_stop` and the drop of the old one, if there is one: an instance that backs off
-    /// gets a fresh state anyway.
-    fn reset(self: Rc<Self>, local: &Rc<Local>);
-    /// Drops the instance without `on_stop`, and frees its slot: its thread will not run, or its factory failed.
-    fn discard(self: Rc<Self>, local: &Rc<Local>);
     /// Does what the timer with this number is for.
     fn tick(self: Rc<Self>, local: &Rc<Local>, id: u64);
     /// Ends a timer of it. `true` if it was set; or, if `may_fire`, if its closure runs just now.
@@ -423,8 +340,6 @@ pub(crate) trait Instance {
     fn has_pipe(&self, id: u64) -> bool;
     /// Ends a pipe of it; `false` if there is none of this number.
     fn cancel_pipe(&self, id: u64) -> bool;
-    /// Does what follows a handler that has panicked, or has asked for something.
-    fn follow_up(self: Rc<Self>, local: &Rc<Local>, panic: Option<&Arc<str>>);
 }
 
 impl Occupant for Rc<dyn Instance> {

@@ -17,7 +17,9 @@ use crate::sys::outside::wait_outside;
 use crate::sys::spawn::{Started, start_thread};
 use crate::sys::spin::Spun;
 use crate::sys::unwind::ignoring_panic;
-use crate::thread::local::{Kept, LOCAL, Local, ThreadOwner};
+use crate::thread::kept::Kept;
+use crate::thread::local::{LOCAL, Local};
+use crate::thread::owner::ThreadOwner;
 use crate::thread::serve::serve;
 use crate::thread::take_in::{publish_timers, queue_due_timers, take_in};
 use crate::thread::undelivered::{clear_queue, divert_here};
@@ -146,14 +148,14 @@ pub(crate) fn run(local: &Rc<Local>) {
         }
         queue_due_timers(local);
         // Once the edge is sealed nothing is handled any more: `close` gives up what is queued.
-        let out_of_time = local.ending.get() && mailbox.edge.is_sealed();
+        let out_of_time = local.ending.get() && mailbox.engine.edge.is_sealed();
         if local.has_mail(u32::MAX) && !out_of_time {
             serve(local, u32::MAX, BATCH);
             // A thread that has served what ended its rest will mostly rest again, which looks at the mailbox too.
             looks = !std::mem::take(&mut has_rested);
             continue;
         }
-        let wait_for_held = !local.held.is_empty() && !mailbox.edge.is_sealed();
+        let wait_for_held = !local.held.is_empty() && !mailbox.engine.edge.is_sealed();
         // If the mailbox was closed from outside, this thread was abandoned.
         let over = mailbox.parker.is_closed() || (local.ending.get() && !wait_for_held);
         if over || (local.is_empty() && !local.borrowed.is_one.get()) {
@@ -172,7 +174,7 @@ pub(super) fn end_all(local: &Rc<Local>) {
         instance.end(local);
         take_in(local);
         // One by one: orders run code of their own, for which there is no time behind the seal.
-        while !local.mailbox.edge.is_sealed() && serve(local, u32::MAX, 1) > 0 {}
+        while !local.mailbox.engine.edge.is_sealed() && serve(local, u32::MAX, 1) > 0 {}
     }
 }
 
@@ -185,7 +187,7 @@ fn rest(local: &Local) {
         return;
     }
     at_rest(local, local.held.is_empty(), || {
-        match parker.spin(&local.budgets, local.mailbox.edge.spin.no_later_than(|| local.next_timer())) {
+        match parker.spin(&local.budgets, local.mailbox.engine.spin.no_later_than(|| local.next_timer())) {
             Spun::Came => parker.retract(),
             Spun::Nothing(budget) => {
                 free_memory(local);
@@ -217,7 +219,7 @@ pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
 /// Ends what `begin_rest` began.
 pub(super) fn end_rest(local: &Local) {
     local.mailbox.end_rest();
-    if local.mailbox.edge.is_watcher_asleep() {
+    if local.mailbox.engine.is_watcher_asleep() {
         local.owner.wake_watcher();
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn take_in(local: &Local) -> bool {
         }
         mailbox.meter.taken.add(messages.wrapping_sub(counted));
     }
-    if local.ending.get() && !local.held.is_empty() && mailbox.edge.is_sealed() {
+    if local.ending.get() && !local.held.is_empty() && mailbox.engine.edge.is_sealed() {
         give_up_all(local);
     }
     emptied
@@ -113,7 +113,7 @@ pub(super) fn take_in(local: &Local) -> bool {
 /// The scheduling point of mail that is taken in, if there is any.
 fn point_if_mail(mailbox: &Mailbox) {
     if !mailbox.is_empty() {
-        point(&mailbox.edge.world, mailbox.thread.index(), || Operation::Plain("take mail"));
+        point(&mailbox.engine.world, mailbox.thread.index(), || Operation::Plain("take mail"));
     }
 }
 

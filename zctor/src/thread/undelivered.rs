@@ -14,7 +14,9 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::mail::{Mail, MailContents, ORDER, Order};
 use crate::sys::frame::as_hook;
-use crate::thread::local::{Local, Phase, ThreadOwner};
+use crate::thread::local::Local;
+use crate::thread::owner::ThreadOwner;
+use crate::thread::phase::Phase;
 
 /// Gives up all that is held: the edge is sealed, and no instance comes back from its backoff.
 pub(super) fn give_up_all(local: &Local) {
@@ -61,7 +63,7 @@ pub(crate) fn start_first(local: &Local, slot: Slot, depth: u16) {
 #[cold]
 pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {
     mail.recount();
-    let sealed = local.mailbox.edge.is_sealed();
+    let sealed = local.mailbox.engine.edge.is_sealed();
     let instance = local.instance(mail.to).filter(|_| !sealed);
     match instance.map(|instance| instance.common().phase.get()) {
         // It is what is left of a batch; or the instance was built again, and its `on_start` comes first.
@@ -127,8 +129,8 @@ pub(crate) fn divert(mailbox: &Mailbox, owner: &dyn ThreadOwner, mail: Mail) {
 fn discard(mailbox: &Mailbox, mail: Mail) {
     let Some(mail) = mailbox.resolve(mail) else { return };
     let mut mail = mailbox.release(mail);
-    let incidents = &mailbox.edge.incidents;
-    let why = if mailbox.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
+    let incidents = &mailbox.engine.incidents;
+    let why = if mailbox.engine.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };
     if let MailContents::Envelope(envelope) = &mut mail.contents {
         incidents.count(envelope.name(), envelope.len(), why);

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::mailbox::Mailbox;
-use crate::mailbox::edge::Edge;
+use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::parked::Park;
 use crate::mailbox::waits::{Callee, OutsideThread, Waiter};
 use crate::reply::oneshot::Receiver;
@@ -29,8 +29,8 @@ use crate::thread::take_in::{queue_due_timers, take_in};
 
 /// Something that `wait` waits for. The statistics list the waits for replies.
 pub(crate) trait WaitedFor: Awaited {
-    /// The callee that the reply must come from, and the edge of its engine.
-    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+    /// The callee that the reply must come from, and its engine.
+    fn callee(&self) -> Option<(Callee, Arc<EngineShared>)> {
         None
     }
 }
@@ -45,7 +45,7 @@ trait AnyWaitedFor {
     fn poll(&mut self, waker: &Waker) -> bool;
     fn poll_listed(&mut self, parker: &Arc<Parker>, waker: &Waker) -> bool;
     fn spin(&self) -> Spin;
-    fn callee(&self) -> Option<(Callee, Arc<Edge>)>;
+    fn callee(&self) -> Option<(Callee, Arc<EngineShared>)>;
 }
 
 /// What is waited for, with the place for its outcome.
@@ -73,7 +73,7 @@ impl<A: WaitedFor> AnyWaitedFor for Waiting<'_, A> {
         self.awaited.spin()
     }
 
-    fn callee(&self) -> Option<(Callee, Arc<Edge>)> {
+    fn callee(&self) -> Option<(Callee, Arc<EngineShared>)> {
         self.awaited.callee()
     }
 }
@@ -119,39 +119,39 @@ impl<B: Deref<Target = Mailbox>> Drop for NotedHandler<B> {
 
 /// The same of a thread outside the engine of the callee.
 struct NotedCaller {
-    edge: Arc<Edge>,
+    engine: Arc<EngineShared>,
     number: u64,
 }
 
 impl NotedCaller {
     #[inline]
-    fn new(edge: Arc<Edge>, callee: Callee, parker: &Arc<Parker>, since: Instant) -> Self {
-        let number = edge.callers.begin(OutsideThread(Arc::clone(parker)), callee, since);
-        Self { edge, number }
+    fn new(engine: Arc<EngineShared>, callee: Callee, parker: &Arc<Parker>, since: Instant) -> Self {
+        let number = engine.callers.begin(OutsideThread(Arc::clone(parker)), callee, since);
+        Self { engine, number }
     }
 }
 
 impl Drop for NotedCaller {
     fn drop(&mut self) {
-        self.edge.callers.end(self.number);
+        self.engine.callers.end(self.number);
     }
 }
 
 /// A wait that an abandonment ends until this is dropped.
 struct AbandonmentWatch {
-    edge: Arc<Edge>,
+    engine: Arc<EngineShared>,
     number: u64,
 }
 
 impl AbandonmentWatch {
-    fn new(edge: &Arc<Edge>, waker: &Waker) -> Self {
-        Self { edge: Arc::clone(edge), number: edge.join_waiters(waker) }
+    fn new(engine: &Arc<EngineShared>, waker: &Waker) -> Self {
+        Self { engine: Arc::clone(engine), number: engine.join_waiters(waker) }
     }
 }
 
 impl Drop for AbandonmentWatch {
     fn drop(&mut self) {
-        self.edge.leave_waiters(self.number);
+        self.engine.leave_waiters(self.number);
     }
 }
 
@@ -172,19 +172,19 @@ impl Drop for NotedWait<'_> {
 
 /// Lists a wait on this actor thread, for the statistics.
 ///
-/// A wait of an instance is listed as one of its handler. It is listed at the edge of the callee's engine too, as one of
-/// a thread outside, if that is another engine: there it must be woken when that engine abandons threads. When this
-/// thread's own engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
+/// A wait of an instance is listed as one of its handler. It is listed in the callee's engine too, as one of a thread
+/// outside, if that is another engine: there it must be woken when that engine abandons threads. When this thread's own
+/// engine does, it wakes all of its threads. A wait of code that is no instance's, on a thread that is
 /// borrowed by `here`, is listed only as one of a thread outside.
 fn note_wait<'l>(local: &'l Local, awaited: &dyn AnyWaitedFor, since: Instant) -> NotedWait<'l> {
     let (mailbox, variant) = (&*local.mailbox, local.variant.get());
     let mut noted = NotedWait { local, variant, _handler: None, _caller: None };
-    if let Some((callee, edge)) = awaited.callee() {
-        let is_elsewhere = !Arc::ptr_eq(&edge, &mailbox.edge);
+    if let Some((callee, engine)) = awaited.callee() {
+        let is_elsewhere = !Arc::ptr_eq(&engine, &mailbox.engine);
         let waiter = mailbox.meter.running().map(|slot| Waiter { slot, variant, is_elsewhere });
         let is_outside = is_elsewhere || waiter.is_none();
         noted._handler = waiter.map(|waiter| NotedHandler::new(mailbox, waiter, callee, since));
-        noted._caller = is_outside.then(|| NotedCaller::new(edge, callee, &mailbox.parker, since));
+        noted._caller = is_outside.then(|| NotedCaller::new(engine, callee, &mailbox.parker, since));
     }
     noted
 }
@@ -201,12 +201,12 @@ struct NotedOutside {
 #[inline]
 fn note_outside(awaited: &(dyn AnyWaitedFor + '_), parker: &Arc<Parker>) -> NotedOutside {
     let since = now();
-    let Some((callee, edge)) = awaited.callee() else { return NotedOutside::default() };
+    let Some((callee, engine)) = awaited.callee() else { return NotedOutside::default() };
     match home() {
         None => {
-            NotedOutside { _caller: Some(NotedCaller::new(edge, callee, parker, since)), ..NotedOutside::default() }
+            NotedOutside { _caller: Some(NotedCaller::new(engine, callee, parker, since)), ..NotedOutside::default() }
         }
-        Some(home) => note_carried(&home, (callee, edge), parker, since),
+        Some(home) => note_carried(&home, (callee, engine), parker, since),
     }
 }
 
@@ -214,14 +214,14 @@ fn note_outside(awaited: &(dyn AnyWaitedFor + '_), parker: &Arc<Parker>) -> Note
 #[cold]
 fn note_carried(
     home: &Home,
-    (callee, edge): (Callee, Arc<Edge>),
+    (callee, engine): (Callee, Arc<EngineShared>),
     parker: &Arc<Parker>,
     since: Instant,
 ) -> NotedOutside {
-    let is_elsewhere = !Arc::ptr_eq(&edge, &home.mailbox.edge);
+    let is_elsewhere = !Arc::ptr_eq(&engine, &home.mailbox.engine);
     let handler = NotedHandler::new(Arc::clone(&home.mailbox), home.waiter(is_elsewhere), callee, since);
-    let watched = (!is_elsewhere).then(|| AbandonmentWatch::new(&edge, &Waker::from(Arc::clone(parker))));
-    let caller = is_elsewhere.then(|| NotedCaller::new(edge, callee, parker, since));
+    let watched = (!is_elsewhere).then(|| AbandonmentWatch::new(&engine, &Waker::from(Arc::clone(parker))));
+    let caller = is_elsewhere.then(|| NotedCaller::new(engine, callee, parker, since));
     NotedOutside { _handler: Some(handler), _caller: caller, _watched: watched }
 }
 
@@ -253,7 +253,7 @@ fn wait_for_any(awaited: &mut dyn AnyWaitedFor, until: Option<Instant>) {
 fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyWaitedFor, deadline: Option<Instant>) -> Option<()> {
     let parker = &local.mailbox.parker;
     let due = || [deadline, local.next_timer()].into_iter().flatten().min();
-    let spin = local.mailbox.edge.spin.no_later_than(due);
+    let spin = local.mailbox.engine.spin.no_later_than(due);
     if matches!(spin, Spin::UpTo(_)) {
         // A push that came before the announcement does not end the spin, and this one may be long.
         take_in(local);

@@ -36,7 +36,7 @@ fn everything_has_a_role_and_a_name_and_the_culprit_is_told_once() {
         {
             assert!(named(role).iter().all(|name| !name.trim().is_empty()), "a {role} has no name: {tree:?}");
         }
-        // Whatever takes the focus says what it is.
+        // Each element that takes the focus says what it is.
         let unnamed = "[...document.querySelectorAll('[tabindex=\"0\"]')].filter(one => !one.getAttribute('role') || !one.getAttribute('aria-label')).length";
         assert_eq!(page.value(unnamed), 0);
 

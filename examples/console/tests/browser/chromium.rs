@@ -9,11 +9,11 @@ use std::{env, thread};
 use serde_json::{Value, json};
 
 /// The program, which `CHROMIUM` may name.
-pub(crate) fn program() -> String {
+fn program() -> String {
     env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned())
 }
 
-pub(crate) const ARGUMENTS: [&str; 5] =
+const ARGUMENTS: [&str; 5] =
     ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
 
 /// A page in a browser of its own, which ends with it.
@@ -71,7 +71,7 @@ impl Page {
             answer.pop();
             let answer: Value = serde_json::from_slice(&answer)
                 .unwrap_or_else(|error| panic!("{}: {error}; install Chromium, or name it in CHROMIUM", program()));
-            // What else comes are events.
+            // The other lines are events.
             if answer["id"] == self.last {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
                 return answer["result"].clone();
@@ -124,7 +124,19 @@ impl Page {
         self.ask("Emulation.setDeviceMetricsOverride", size);
     }
 
-    /// What a screen reader is given: the role and the name of each thing in the page that is more than text.
+    /// A picture of the window, as PNG.
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
+        let taken = self.ask("Page.captureScreenshot", json!({ "format": "png" }));
+        base64(taken["data"].as_str().expect("a picture"))
+    }
+
+    /// Has the page shown as for a user who asks for this theme: `light` or `dark`.
+    pub(crate) fn theme(&mut self, theme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": theme });
+        self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+    }
+
+    /// The tree that a screen reader is given: the role and the name of each thing in the page that is more than text.
     pub(crate) fn accessible(&mut self) -> Vec<(String, String)> {
         let tree = self.ask("Accessibility.getFullAXTree", json!({}));
         let nodes = tree["nodes"].as_array().expect("a tree").iter().filter(|node| node["ignored"] != json!(true));
@@ -132,4 +144,22 @@ impl Page {
         let all = nodes.map(|node| (text(&node["role"]), text(&node["name"])));
         all.filter(|(role, _)| !["StaticText", "InlineTextBox", "generic"].contains(&role.as_str())).collect()
     }
+}
+
+/// The bytes of a text in base 64, which is how the protocol sends them.
+fn base64(text: &str) -> Vec<u8> {
+    let digit = |letter: u8| match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let digits: Vec<u8> = text.bytes().filter(|letter| *letter != b'=').map(digit).collect();
+    let bytes = digits.chunks(4).flat_map(|four| {
+        let bits = four.iter().enumerate().fold(0_u32, |bits, (at, digit)| bits | u32::from(*digit) << (18 - 6 * at));
+        let count = four.len() * 6 / 8;
+        bits.to_be_bytes().into_iter().skip(1).take(count)
+    });
+    bytes.collect()
 }

@@ -1,4 +1,4 @@
-//! What can be clicked does what it says, and the page says when the program is gone.
+//! Each button and link does what it says, and the page says when the program is gone.
 
 use crate::on_page;
 
@@ -38,7 +38,19 @@ fn each_button_and_link_does_what_it_says() {
             "performance.getEntriesByType('resource').filter(one => !one.name.startsWith(location.origin)).length";
         assert_eq!(page.value(foreign), 0);
 
+        // A list that is scrolled stays so while its rows are made anew.
+        let list = "document.querySelector('#events .scroll')";
+        page.value(&format!("{list}.style.maxHeight = '30px'; {list}.scrollTop = 20"));
+        let looks = page.value("looks");
+        page.until(&format!("looks > {looks} + 2"));
+        assert_eq!(page.value(&format!("{list}.scrollTop")), 20);
+
         drop(served);
         page.until(&format!("{state} === 'the program does not answer'"));
+        // The last look is still there, and the page says of when it is.
+        let place = page.text("document.querySelector('#where').textContent");
+        assert!(place.contains(" · as it was at "), "{place}");
+        assert_eq!(page.value("document.querySelector('tr.culprit') !== null"), true);
+        assert_eq!(page.text("getComputedStyle(document.querySelector('main')).filter"), "grayscale(1)");
     });
 }

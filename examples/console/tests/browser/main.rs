@@ -1,9 +1,11 @@
-//! The page in a headless Chromium: what it shows, what its keys do, what a screen reader is told.
+//! The page in a headless Chromium: its text, its keys, its sizes, and the tree for a screen reader.
 #![cfg(feature = "browser")]
 
 mod accessible;
 mod chromium;
+mod contrast;
 mod controls;
+mod crowded;
 mod keys;
 mod narrow;
 mod page;
@@ -33,12 +35,17 @@ fn stuck(seconds: f64) -> (Shop, Served) {
 fn on_page(test: &'static str, seconds: f64, look: impl FnOnce(&mut Page, &Shop, Served) + Send + 'static) {
     bounded(move || {
         let (shop, served) = stuck(seconds);
-        let folder = folder(test);
-        let mut page = Page::open(&served.to_string(), &folder);
-        look(&mut page, &shop, served);
-        drop(page);
-        remove(&folder);
+        opened(test, &served.to_string(), |page| look(page, &shop, served));
     });
+}
+
+/// Opens the page at an address in a browser of its own.
+fn opened(test: &str, place: &str, look: impl FnOnce(&mut Page)) {
+    let folder = folder(test);
+    let mut page = Page::open(place, &folder);
+    look(&mut page);
+    drop(page);
+    remove(&folder);
 }
 
 /// An empty folder for one test.

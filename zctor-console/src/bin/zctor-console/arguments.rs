@@ -1,4 +1,4 @@
-//! What the command line asks for.
+//! The arguments of the command line.
 
 pub(crate) const USAGE: &str = "\
 zctor-console                             lists the sockets of this user's programs

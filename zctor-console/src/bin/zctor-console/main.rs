@@ -3,7 +3,9 @@
 mod arguments;
 mod columns;
 mod screen;
+mod tables;
 mod view;
+mod waits;
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use zctor_console::snapshot::Snapshot;
 
-use crate::view::View;
+use crate::view::{Source, View};
 
 /// Shows what `look` gives, again and again, until the user quits.
 pub(crate) fn live(look: impl Fn() -> io::Result<Snapshot> + Send + 'static, period: Duration) -> io::Result<()> {
@@ -29,9 +29,9 @@ pub(crate) fn live(look: impl Fn() -> io::Result<Snapshot> + Send + 'static, per
                 Ok(Ok(_)) if view.paused => {}
                 Ok(Ok(newer)) => {
                     snapshot = newer;
-                    view.state = "live".to_owned();
+                    view.source = Source::Live;
                 }
-                Ok(Err(error)) => view.state = format!("the program does not answer: {error}"),
+                Ok(Err(error)) => view.source = Source::Lost(error.to_string()),
                 Err(_) => {}
             }
             terminal.draw(|frame| view.draw(frame, &snapshot))?;
@@ -57,7 +57,7 @@ pub(crate) fn recorded(snapshots: &[Snapshot]) -> io::Result<()> {
             if !view.paused && pace.is_some_and(|pace| since.elapsed() >= pace) {
                 (at, since) = (at + 1, Instant::now());
             }
-            view.state = format!("recording, {} of {}: ← and → step", at + 1, snapshots.len());
+            view.source = Source::Recording(at + 1, snapshots.len());
             terminal.draw(|frame| view.draw(frame, &snapshots[at]))?;
             let key = next_key(Duration::from_millis(50))?;
             match key.map(|key| key.code) {

@@ -6,16 +6,17 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use zctor::{ActorEngine, now};
-use zctor_nats::Bridge;
+use zctor_nats::{Bridge, BridgeError};
 use zctor_tests::{Gate, LIMIT, SplitMix64, bounded, receive};
 
-use super::{Filling, Serving, Task, TaskMessage, Told, WELL, jobs, stream, until};
+use super::{Declined, Filling, Serving, Task, TaskMessage, Told, WELL, jobs, stream, until};
 use crate::nats::Server;
 use crate::proxy::Proxy;
 
-/// Where a worker finds the server.
+/// The variable with the address of the server, for a worker.
 const URL: &str = "ZCTOR_NATS_TEST_DURABLE";
 
 /// The body of a worker's process, which is this test binary with the address of the server. Its handlers never come
@@ -165,6 +166,52 @@ fn a_server_that_is_away_while_places_become_free_uses_up_no_try() {
         server.restart();
         until(|| stream::left(&server) == 0);
         assert!(matches!(serving.told.try_recv(), Ok(Told::Did(2))), "{}", serving.bridge.queue_books());
+    });
+}
+
+/// Issue #17: it waited for a server, to tell that what became of the message.
+#[test]
+fn a_process_whose_server_is_gone_has_left_as_soon_as_its_handlers_have_ended() {
+    bounded(|| {
+        let mut server = Server::start_with_streams();
+        let queue = jobs().tries(1);
+        Filling::start(&server, &queue).fill([1]);
+        let serving = Serving::start_held(&server, &queue, |order, _| Err(Declined { order }));
+        assert_eq!(serving.did(), 1);
+        server.kill();
+        until(|| !serving.bridge.is_connected());
+        serving.bridge.leave(Duration::from_millis(50));
+        assert_eq!(serving.bridge.queue_books().under_way(), 1, "its handler has begun");
+        serving.gate.open();
+        serving.bridge.leave(Duration::MAX);
+        let books = serving.bridge.queue_books();
+        assert_eq!((books.under_way(), books.returned, books.dead), (0, 1, 0), "{books}");
+
+        // The message is still in the queue, and a dead letter when there is a server that stores it.
+        server.restart();
+        let other = Serving::start(&server, &queue, WELL);
+        other.await_books(0, 1);
+        until(|| stream::left(&server) == 0);
+    });
+}
+
+/// While it is not connected the client keeps 2,048 commands, and takes no more.
+#[test]
+fn a_process_has_left_though_the_client_takes_no_acknowledgement() {
+    bounded(|| {
+        let (mut server, queue) = (Server::start_with_streams(), jobs());
+        Filling::start(&server, &queue).fill([1]);
+        let serving = Serving::start_held(&server, &queue, WELL);
+        assert_eq!(serving.did(), 1);
+        server.kill();
+        until(|| !serving.bridge.is_connected());
+        // It asks who serves each of them.
+        let asked = serving.bridge.serve_partitions::<TaskMessage>(&serving.engine, 0..3_000, 3_000);
+        assert!(matches!(asked, Err(BridgeError::Disconnected)), "{asked:?}");
+        serving.gate.open();
+        serving.bridge.leave(Duration::MAX);
+        let books = serving.bridge.queue_books();
+        assert_eq!((books.under_way(), books.handled), (0, 1), "{books}");
     });
 }
 

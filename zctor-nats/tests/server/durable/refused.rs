@@ -1,4 +1,4 @@
-//! What cannot be kept is told, with what to do.
+//! A message or a queue that cannot be kept is an error, which says what to do.
 
 use std::sync::{Arc, mpsc};
 
@@ -46,7 +46,7 @@ fn another_limit_than_that_of_the_queue_is_told() {
         Filling::start(&server, &jobs().max_messages(5));
         let told = refused(&server, &jobs().max_messages(6));
         assert!(told.contains("a limit of 5 messages, and not of 6"), "{told}");
-        // Whoever states none takes the queue as it is.
+        // A process that states no limit takes the queue as it is.
         Filling::start(&server, &jobs());
     });
 }

@@ -1,4 +1,4 @@
-//! What a handler answers decides what becomes of a message.
+//! The answer of a handler decides what becomes of a message.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use zctor_tests::{Gate, LIMIT, bounded, expect_panics, receive};
 
 use super::{Declined, Filling, Serving, Task, TaskMessage, Told, WELL, jobs, stream, until};
 use crate::nats::Server;
+use crate::proxy::Proxy;
 
 #[test]
 fn what_was_sent_before_anybody_serves_is_handled_later() {
@@ -240,6 +241,33 @@ fn close_waits_for_the_handlers_that_have_begun() {
         // The first is handled, and the second was never asked for.
         assert_eq!(stream::len(&server, "test-jobs"), 1);
         drop(engine);
+    });
+}
+
+/// Issue #17: it was lost to this process, and came again after `ack_wait`, with a try used up.
+#[test]
+fn a_message_that_the_server_had_sent_before_a_process_leaves_is_handled_there() {
+    bounded(|| {
+        let server = Server::start_with_streams();
+        let (proxy, queue) = (Proxy::to(server.port()), jobs().in_flight(3).ack_wait(LIMIT));
+        let filling = Filling::start(&server, &queue);
+        let through = server.builder().server(proxy.url()).connect().expect("the server is there");
+        let serving = Serving::start_held_by(through, &queue, WELL);
+        serving.gate.open();
+        // The process has asked for three, so the server has been asked for two more.
+        filling.fill([1]);
+        serving.await_books(1, 0);
+        proxy.stall(true);
+        filling.fill([2, 3]);
+        std::thread::scope(|scope| {
+            let leaving = scope.spawn(|| serving.bridge.leave(Duration::MAX));
+            // It has begun to leave by then, or the test shows nothing.
+            std::thread::park_timeout(Duration::from_millis(200));
+            proxy.stall(false);
+            leaving.join().expect("it ends");
+        });
+        let books = serving.bridge.queue_books();
+        assert_eq!((books.delivered, books.handled), (3, 3), "{books}");
     });
 }
 

@@ -67,7 +67,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// What is published from now on.
+    /// Counts all that is published from now on.
     pub(super) fn start(server: &Server, subject: &str) -> Self {
         let (url, own, (tell, told)) = (server.url(), subject.to_owned(), mpsc::channel());
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");

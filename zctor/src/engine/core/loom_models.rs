@@ -7,6 +7,7 @@ use super::*;
 use crate::id::{Slot, ThreadId};
 use crate::mailbox::Arrivals;
 use crate::mailbox::mail::{Mail, Order};
+use crate::sys::spin::Spin;
 
 impl Iterator for Arrivals<'_> {
     type Item = Mail;
@@ -19,8 +20,8 @@ impl Iterator for Arrivals<'_> {
 }
 
 fn mailbox(id: u32) -> Arc<Mailbox> {
-    let edge = Arc::new(Edge::new(None));
-    Arc::new(Mailbox::new(ThreadId(id), String::new(), edge, None))
+    let engine = Arc::new(EngineShared::new(None, Spin::default()));
+    Arc::new(Mailbox::new(ThreadId(id), String::new(), engine, None))
 }
 
 fn send(mailbox: &Mailbox) {
@@ -67,7 +68,8 @@ struct Hop {
 
 impl Hop {
     fn begin() -> Self {
-        let (core, first, second) = (Core::new(String::new(), None, Spin::default(), false), mailbox(0), mailbox(1));
+        let (core, first, second) =
+            (Core::new(String::new(), EngineShared::new(None, Spin::default())), mailbox(0), mailbox(1));
         first.begin_rest();
         second.begin_rest();
         send(&first);
@@ -113,7 +115,7 @@ fn quiet_is_not_said_while_a_message_hops() {
 #[test]
 fn a_waiter_for_quiet_is_woken() {
     loom::model(|| {
-        let (core, mailbox) = (Core::new(String::new(), None, Spin::default(), false), mailbox(0));
+        let (core, mailbox) = (Core::new(String::new(), EngineShared::new(None, Spin::default())), mailbox(0));
         mailbox.begin_rest();
         send(&mailbox);
         let thread = actor(&core, &mailbox, || ());

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::Strike;
+use crate::sys::simulated::record::Deviation;
 use crate::sys::simulated::schedule::Candidate;
-use crate::sys::simulated::state::{Alarm, Deviation, On, Plan, Setup, State, Status};
+use crate::sys::simulated::setup::{Plan, Setup};
+use crate::sys::simulated::state::{Alarm, On, State, Status};
 use crate::sys::simulated::turns::Turn;
 
 /// The outcome when no thread was ready and time passed.
@@ -27,7 +29,7 @@ impl State {
         }
         let steady = ready.iter().map(|one| one.id).min_by_key(|id| self.steady_place(me, *id))?;
         let next = if ready.len() > 1 { self.decide(setup, me, &ready, steady) } else { steady };
-        if setup.plan.is_some() && self.failure.is_none() {
+        if setup.plan.is_some() && self.record.failure.is_none() {
             self.begin_turn(me, &ready, next);
         }
         Some(next)
@@ -45,8 +47,8 @@ impl State {
 
     /// The one of two or more that gets the token.
     fn decide(&mut self, setup: &Setup, me: usize, ready: &[Candidate], steady: usize) -> usize {
-        let decision = self.decisions;
-        self.decisions += 1;
+        let decision = self.record.decisions;
+        self.record.decisions += 1;
         let next = match &setup.plan {
             Some(plan) => self.planned(plan, decision, me, ready).unwrap_or(steady),
             None => {
@@ -54,10 +56,10 @@ impl State {
                 self.schedule.choose(decision, ready, current, steady)
             }
         };
-        if self.failure.is_none() {
-            self.decided_at.push(self.events.len());
+        if self.record.failure.is_none() {
+            self.record.decided_at.push(self.record.events.len());
             if next != steady {
-                self.deviations.insert(decision, Deviation { step: self.events.len(), to: next });
+                self.record.deviations.insert(decision, Deviation { step: self.record.events.len(), to: next });
             }
         }
         next
@@ -81,7 +83,7 @@ impl State {
         let place = self.steady_place(me, next);
         let passed_over = ready.iter().filter(|one| self.steady_place(me, one.id) < place);
         let passed_over: Vec<Turn> = passed_over.map(|one| self.next_turn(one.id)).collect();
-        self.turns.begin(self.next_turn(next), self.events.len(), passed_over.into_iter());
+        self.turns.begin(self.next_turn(next), self.record.events.len(), passed_over.into_iter());
     }
 
     /// A step may take time: one in eight does. How long follows from the seed and from the number of the step, so that
@@ -96,7 +98,7 @@ impl State {
         if setup.slowest.is_zero() {
             return Vec::new();
         }
-        let mut dice = Dice::new(setup.seed ^ self.steps.rotate_left(32), 2);
+        let mut dice = Dice::new(setup.seed ^ self.record.steps.rotate_left(32), 2);
         if dice.below(8) != 0 {
             return Vec::new();
         }

@@ -5,7 +5,11 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::sys::simulated::state::Invariant;
+/// A condition that must hold between any two steps.
+pub(crate) struct Invariant {
+    pub(crate) name: &'static str,
+    pub(crate) holds: Box<dyn Fn() -> bool + Send + Sync>,
+}
 
 thread_local! {
     /// An invariant runs on this thread, and so no step of the program may be taken.

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::sys::simulated::state::{Call, On, State, Status};
+use crate::sys::simulated::record::Call;
+use crate::sys::simulated::state::{On, State, Status};
 
 impl State {
     /// The text if no thread can move: each thread, its wait, and its last step.

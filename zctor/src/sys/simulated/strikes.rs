@@ -2,7 +2,8 @@
 
 use crate::sys::simulated::dice::Dice;
 use crate::sys::simulated::faults::Strike;
-use crate::sys::simulated::state::{Setup, State};
+use crate::sys::simulated::setup::Setup;
+use crate::sys::simulated::state::State;
 
 /// A fault strikes at one of so many of the places where it can.
 const RARE: u64 = 12;
@@ -22,8 +23,8 @@ impl State {
             None if strike == Strike::Shutdown => true,
             None => Dice::new(setup.seed ^ place.rotate_left(32), 4).below(RARE) == 0,
         };
-        if strikes && self.failure.is_none() {
-            self.faults.insert(place);
+        if strikes && self.record.failure.is_none() {
+            self.record.faults.insert(place);
         }
         strikes
     }

@@ -20,9 +20,11 @@ use crate::sys::lock::lock;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::choice::Passed;
 use crate::sys::simulated::faults::Strike;
-use crate::sys::simulated::invariants::Violated;
+use crate::sys::simulated::invariants::{Invariant, Violated};
+use crate::sys::simulated::record::Record;
 use crate::sys::simulated::report::stat_file_of_this_thread;
-use crate::sys::simulated::state::{Alarm, Invariant, Member, On, Record, Setup, State, Status};
+use crate::sys::simulated::setup::Setup;
+use crate::sys::simulated::state::{Alarm, Member, On, State, Status};
 
 pub(crate) struct World {
     /// Names the world among those of the process; 0 is the real one.
@@ -151,8 +153,8 @@ impl World {
         state.make_ready(|on| on == On::Change);
         let member = &mut state.members[me];
         (member.object, member.pending) = (object, Some(operation));
-        state.steps += 1;
-        if state.steps > self.setup.max_steps {
+        state.record.steps += 1;
+        if state.record.steps > self.setup.max_steps {
             state.fail(format!(
                 "the run does not end within {} steps; raise `max_steps` if it may take more",
                 self.setup.max_steps
@@ -215,7 +217,7 @@ impl World {
     /// The state, behind a step that has just been taken: the invariants are asked whether they hold.
     fn after_step(&self, me: usize) -> MutexGuard<'_, State> {
         let state = self.state();
-        if state.invariants.is_empty() || state.failure.is_some() {
+        if state.invariants.is_empty() || state.record.failure.is_some() {
             return state;
         }
         let invariants = state.invariants.clone();
@@ -225,7 +227,7 @@ impl World {
         if let Some(violated) = violated {
             let last = state.members[me].last.map_or_else(|| "its start".to_owned(), |last| format!("`{last}`"));
             let why = match violated {
-                Violated::Panics(_) => state.panics.last().map(|panic| format!(": {}", panic.text)),
+                Violated::Panics(_) => state.record.panics.last().map(|panic| format!(": {}", panic.text)),
                 Violated::No(_) => None,
             };
             let text = format!("{violated} behind {last} of `{}`{}", state.members[me].name, why.unwrap_or_default());
@@ -239,7 +241,7 @@ impl World {
     }
 
     pub(crate) fn mark(&self, name: &'static str) {
-        self.state().marks.insert(name);
+        self.state().record.marks.insert(name);
     }
 
     /// The run fails, unless it has failed before.
@@ -261,7 +263,7 @@ impl World {
     /// after it.
     pub(super) fn is_shutdown_due(&self) -> bool {
         let mut state = self.state();
-        let steps = state.steps;
+        let steps = state.record.steps;
         state.shutdown_at.take_if(|at| *at <= steps).is_some() && state.strikes(&self.setup, Strike::Shutdown)
     }
 
@@ -368,11 +370,11 @@ impl World {
             let (back, waited) =
                 self.over.wait_timeout(state, patience).unwrap_or_else(std::sync::PoisonError::into_inner);
             state = back;
-            let moves = state.steps + state.changes;
+            let moves = state.record.steps + state.changes;
             if waited.timed_out() && moves == seen && !state.is_over {
                 let report = state.stuck(patience);
                 state.fail(report);
-                (state.is_stuck, state.is_over) = (true, true);
+                (state.record.is_stuck, state.is_over) = (true, true);
             }
             seen = moves;
         }
@@ -382,6 +384,6 @@ impl World {
             let _ = thread.join();
         }
         let mut state = self.state();
-        state.record()
+        state.take_record()
     }
 }

@@ -1,4 +1,7 @@
-//! Who is answered and who is refused, over real connections; and that a look stops nobody.
+//! Clients over real connections: some are answered, others are refused, and none stops an actor.
+
+#[cfg(feature = "observe")]
+mod times;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -18,6 +21,8 @@ enum JobMessage {
     Hold(Gate),
     #[reply(())]
     Ask,
+    #[reply(())]
+    Answer,
 }
 
 struct Job;
@@ -28,6 +33,14 @@ impl JobHandler for Job {
         gate.pass();
     }
     fn ask(&mut self) {}
+    fn answer(&mut self) {}
+}
+
+/// An engine, and its console at a free port.
+fn served() -> (ActorEngine, Served) {
+    let engine = ActorEngine::new();
+    let served = Console::new(&engine).serve_tcp("127.0.0.1:0").expect("a port is free");
+    (engine, served)
 }
 
 /// The host, and the path that begins with the token.
@@ -52,6 +65,12 @@ fn get(host: &str, path: &str, headers: &str) -> String {
     exchange(host, &format!("GET {path} HTTP/1.1\r\n{headers}\r\n"))
 }
 
+/// The whole answer to a request that is let in.
+fn ask(served: &Served, route: &str) -> String {
+    let (host, path) = parts(served);
+    get(&host, &format!("{path}{route}"), &format!("Host: {host}\r\n"))
+}
+
 fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or_default()
 }
@@ -59,8 +78,7 @@ fn status(answer: &str) -> &str {
 #[test]
 fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (_engine, served) = served();
         let (host, path) = parts(&served);
         let right = format!("Host: {host}\r\n");
         assert_eq!(status(&get(&host, &path, &right)), "200");
@@ -112,8 +130,7 @@ fn a_foreign_host_a_wrong_token_and_a_post_are_refused() {
 #[test]
 fn a_browser_gets_the_page_and_everyone_else_text() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (_engine, served) = served();
         let (host, path) = parts(&served);
         let page = get(&host, &path, &format!("Host: {host}\r\nAccept: text/html,application/xhtml+xml\r\n"));
         assert!(page.contains("Content-Type: text/html") && page.contains("<!doctype html>"), "{page}");
@@ -139,8 +156,7 @@ fn an_address_that_others_can_reach_is_refused() {
 #[test]
 fn clients_that_say_nothing_or_too_much_hold_up_nobody() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (_engine, served) = served();
         let (host, _) = parts(&served);
         // More than are served at once.
         let silent: Vec<TcpStream> = (0..10).map(|_| TcpStream::connect(&host).unwrap()).collect();
@@ -163,8 +179,7 @@ fn clients_that_say_nothing_or_too_much_hold_up_nobody() {
 #[test]
 fn a_look_at_an_engine_that_is_held_or_gone_is_answered_and_what_holds_it_is_ill() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (engine, served) = served();
         let place = served.to_string();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
         let gate = Gate::new();
@@ -176,8 +191,7 @@ fn a_look_at_an_engine_that_is_held_or_gone_is_answered_and_what_holds_it_is_ill
         let snapshot = fetch(&place).unwrap();
         let held = &snapshot.threads[0];
         assert!(held.queued == 4 && held.runs.starts_with("`JobMessage") && held.runs.contains("` 0.0"), "{held:?}");
-        let (host, path) = parts(&served);
-        let health = |query: &str| get(&host, &format!("{path}healthz{query}"), &format!("Host: {host}\r\n"));
+        let health = |query: &str| ask(&served, &format!("healthz{query}"));
         assert_eq!(status(&health("?limit=3600")), "200");
         while status(&health("?limit=0.2")) != "503" {}
         let ill = health("?limit=0.001");
@@ -210,16 +224,14 @@ fn await_rest(engine: &ActorEngine) {
 #[test]
 fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (engine, served) = served();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
         await_rest(&engine);
         let gate = Gate::new();
         jobs.hold(gate.clone()).unwrap();
         gate.await_arrivals(1);
         thread::park_timeout(HELD); // a look would tell the time too
-        let (host, path) = parts(&served);
-        let ill = get(&host, &format!("{path}healthz?limit=0.2"), &format!("Host: {host}\r\n"));
+        let ill = ask(&served, "healthz?limit=0.2");
         assert!(status(&ill) == "503" && ill.contains("RUNS `JobMessage` 0.0 for "), "{ill}");
         // It is no matter for the page, as long as nothing lies behind it.
         let seen = loop {
@@ -228,7 +240,7 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
                 break snapshot;
             }
         };
-        assert_eq!(seen.culprit, None);
+        assert_eq!((seen.culprit, seen.culprit_thread), (None, None));
         gate.open();
     });
 }
@@ -236,10 +248,8 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
 #[test]
 fn an_actor_that_is_slow_by_right_is_ill_at_its_own_limit_and_not_before() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
-        let (host, path) = parts(&served);
-        let health = |limit: &str| get(&host, &format!("{path}healthz?limit={limit}"), &format!("Host: {host}\r\n"));
+        let (engine, served) = served();
+        let health = |limit: &str| ask(&served, &format!("healthz?limit={limit}"));
         let start = |limit| engine.start(JobMessage::actor(|| Job).slow(limit)).unwrap();
         let (patient, other): (JobClient, JobClient) = (start(LIMIT * 10), start(HELD));
         await_rest(&engine);
@@ -282,8 +292,7 @@ fn an_actor_that_is_slow_by_right_is_ill_at_its_own_limit_and_not_before() {
 #[test]
 fn a_thread_that_is_behind_is_named_and_is_not_stuck() {
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (engine, served) = served();
         let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
         await_rest(&engine);
         let gates: Vec<Gate> = (0..20).map(|_| Gate::new()).collect();
@@ -293,17 +302,17 @@ fn a_thread_that_is_behind_is_named_and_is_not_stuck() {
         while fetch(&served.to_string()).unwrap().threads[0].oldest < 1.0 {
             thread::yield_now();
         }
-        let (host, path) = parts(&served);
         let mut seen = None;
         for pair in gates.windows(2) {
             let begun = Instant::now();
             pair[0].open();
             pair[1].await_arrivals(1);
-            let health = get(&host, &format!("{path}healthz?limit=1"), &format!("Host: {host}\r\n"));
+            let health = ask(&served, "healthz?limit=1");
             let snapshot = fetch(&served.to_string()).unwrap();
             // Otherwise the machine is so slow that the handler is.
             if begun.elapsed() < Duration::from_secs(1) {
                 assert_eq!(status(&health), "200", "{health}");
+                assert_eq!(snapshot.culprit_thread.as_deref(), snapshot.culprit.as_ref().map(|_| "0"));
                 seen = snapshot.culprit.or(seen);
             }
         }
@@ -362,8 +371,7 @@ fn many_look_at_once_while_threads_come_and_go() {
     const LOOKERS: usize = 4;
     const LOOKS: usize = 50;
     bounded(|| {
-        let engine = ActorEngine::new();
-        let served = Console::new(&engine).serve_tcp("127.0.0.1:0").unwrap();
+        let (engine, served) = served();
         let (place, done) = (served.to_string(), AtomicBool::new(false));
         thread::scope(|scope| {
             let lookers: Vec<_> = (0..LOOKERS)
@@ -418,7 +426,7 @@ mod socket {
             // A second console of the same name has a socket of its own.
             let second = Console::new(&engine).serve().unwrap();
             assert_ne!(second.path(), served.path());
-            // What an ended process left behind is removed.
+            // A socket that an ended process left behind is removed.
             let stale = folder.join(format!("{}-stale.sock", std::process::id()));
             drop(UnixListener::bind(&stale).unwrap());
             assert!(stale.exists());

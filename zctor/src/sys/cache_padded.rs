@@ -6,9 +6,9 @@ use std::ops::Deref;
 /// lies in it. 128 bytes, since processors fetch lines of 64 bytes in pairs.
 #[repr(align(128))]
 #[derive(Default)]
-pub(crate) struct OwnLine<T>(pub(crate) T);
+pub(crate) struct CachePadded<T>(pub(crate) T);
 
-impl<T> Deref for OwnLine<T> {
+impl<T> Deref for CachePadded<T> {
     type Target = T;
 
     #[inline(always)]
