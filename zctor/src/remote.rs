@@ -29,6 +29,7 @@ mod partition;
 mod reached;
 mod reply_task;
 mod served;
+mod under_way;
 mod value;
 mod wire;
 
@@ -59,8 +60,7 @@ pub use value::{__assert_value, __serialize, Travels};
 pub mod transport {
     pub use super::end::{End, ROOM};
     pub use super::ledger::TakenTogether;
-    pub use super::pack::{Pack, PackReceipt};
-    pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+    pub use super::packet::{Answer, CallHeader, Carrier, Pack, PackReceipt, Packet, Receipt};
     pub use super::partition::{Partition, Partitions, Route};
     pub use super::reached::counted;
     pub use super::wire::Format;

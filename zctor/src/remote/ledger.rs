@@ -1,14 +1,9 @@
-//! The ledger of one end: an entry for each packet that is under way, which ends once, and for each that has
-//! arrived, which is done once.
+//! The ledger of one end: the counts of what its links have sent, and an entry for what has arrived, which is done once.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::CallError;
-use crate::event::{DeadLetter, Undelivered};
-use crate::mailbox::Mailbox;
 use crate::remote::books::Books;
-use crate::remote::packet::{Answer, Receipt};
 use crate::route::linked::HeldPermit;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
@@ -56,7 +51,7 @@ impl Ledger {
         kept.books
     }
 
-    fn change(&self, change: impl FnOnce(&mut Books)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Books)) {
         let mut kept = self.0.lock();
         change(&mut kept.books);
         let is_awaited = kept.waiting > 0;
@@ -113,79 +108,6 @@ impl Drop for UnansweredCall {
     }
 }
 
-/// A packet under way, at its sender. If it is dropped, nobody serves its pool.
-pub(super) struct UnderWay {
-    ledger: Arc<Ledger>,
-    /// Taken out when it has ended.
-    sender: Option<Sender>,
-    permit: HeldPermit,
-}
-
-pub(super) enum Sender {
-    Send(Sent),
-    Call { message: &'static str, answer: Box<dyn FnOnce(Result<Vec<u8>, CallError>) + Send> },
-}
-
-/// A message that was sent, as a dead letter names it.
-pub(super) struct Sent {
-    pub(super) packet: DeadLetter,
-    /// A hook has sent it: its loss is counted, and no hook is told.
-    pub(super) from_hook: bool,
-}
-
-impl UnderWay {
-    pub(super) fn new(ledger: &Arc<Ledger>, sender: Sender, permit: HeldPermit) -> Box<Self> {
-        ledger.change(|books| match sender {
-            Sender::Send(_) => books.accepted += 1,
-            Sender::Call { .. } => books.called += 1,
-        });
-        Box::new(Self { ledger: Arc::clone(ledger), sender: Some(sender), permit })
-    }
-
-    /// A caller that learns of the end of its call finds it in the books; and a dead letter that is in the books has
-    /// been reported.
-    fn resolve(&mut self, answer: Answer) {
-        match self.sender.take() {
-            None => {}
-            Some(Sender::Send(sent)) => {
-                let why = answer.of_send();
-                sent.lose(why, self.permit.mailbox());
-                self.ledger.change(|books| books.lost(why));
-            }
-            Some(Sender::Call { message, answer: tell }) => {
-                self.ledger.change(|books| books.ended += 1);
-                tell(answer.of_call(message));
-            }
-        }
-    }
-}
-
-impl Receipt for UnderWay {
-    fn taken(&mut self) {
-        self.taken_with(&mut TakenTogether::default());
-    }
-
-    fn taken_with(&mut self, others: &mut TakenTogether) {
-        if let Some(Sender::Send(_)) = self.sender {
-            self.sender = None;
-            others.acked(&self.ledger);
-        }
-        if self.permit.is_held() {
-            others.returned(&mut self.permit);
-        }
-    }
-
-    fn answer(mut self: Box<Self>, answer: Answer) {
-        self.resolve(answer);
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.resolve(Answer::Unreachable);
-    }
-}
-
 /// Receipts that are told together that their messages are in mailboxes. When it is dropped, the books are changed once,
 /// and the permits are given back at once: each of these two may wake a thread.
 #[derive(Default)]
@@ -196,7 +118,7 @@ pub struct TakenTogether {
 }
 
 impl TakenTogether {
-    fn acked(&mut self, ledger: &Arc<Ledger>) {
+    pub(super) fn acked(&mut self, ledger: &Arc<Ledger>) {
         match &mut self.acked {
             Some((all, count)) if Arc::ptr_eq(all, ledger) => *count += 1,
             _ => {
@@ -206,7 +128,7 @@ impl TakenTogether {
         }
     }
 
-    fn returned(&mut self, permit: &mut HeldPermit) {
+    pub(super) fn returned(&mut self, permit: &mut HeldPermit) {
         if let Some(all) = &mut self.permits {
             if all.join(permit) {
                 return;
@@ -228,16 +150,5 @@ impl Drop for TakenTogether {
     fn drop(&mut self) {
         // The permits are dropped next.
         self.settle();
-    }
-}
-
-impl Sent {
-    /// `mailbox`: that which reports it.
-    fn lose(self, why: Undelivered, mailbox: &Mailbox) {
-        let incidents = &mailbox.engine.incidents;
-        incidents.count(self.packet.message, 1, why);
-        if !self.from_hook {
-            incidents.tell_dead_letter(incidents.listener(), &DeadLetter { why, ..self.packet });
-        }
     }
 }

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
-use crate::remote::ledger::{Ledger, Sender, Sent, UnderWay};
+use crate::remote::ledger::Ledger;
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route, hash};
+use crate::remote::under_way::{Sender, Sent, UnderWay};
 use crate::remote::wire::Format;
 use crate::route::link_route::{BoundKey, LinkRoute};
 use crate::route::linked::{How, Outlet};

@@ -17,31 +17,12 @@ use std::sync::Arc;
 
 use crate::remote::ledger::Inbound;
 use crate::remote::message::RemoteMessage;
-use crate::remote::packet::{Answer, Packet, Receipt};
+use crate::remote::packet::{Answer, Pack, PackReceipt, Packet};
 use crate::remote::partition::Route;
 use crate::remote::served::{Served, ServedPool, send, tell};
 use crate::remote::wire::Format;
 use crate::sys::frame::as_inside;
 use crate::sys::unwind::catch;
-
-/// Sends of one sender that have come together, in MessagePack.
-#[expect(missing_debug_implementations, reason = "only crates that carry packets see it")]
-pub struct Pack<'a> {
-    /// The messages.
-    pub messages: Vec<&'a [u8]>,
-    /// Handlers have sent them: see [`Packet`].
-    pub inside: bool,
-    /// To which instances each goes.
-    pub route: Route,
-}
-
-/// The way back to the sender of a pack.
-pub trait PackReceipt {
-    /// That of the message at this place alone.
-    fn of(&self, place: usize) -> Box<dyn Receipt>;
-    /// All messages are in mailboxes. Nothing more is told.
-    fn taken(&self);
-}
 
 impl Pack<'_> {
     fn packet<'a>(&self, bytes: &'a [u8]) -> Packet<'a> {

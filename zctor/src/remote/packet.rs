@@ -73,6 +73,25 @@ pub trait Receipt: Send {
     fn answer(self: Box<Self>, answer: Answer);
 }
 
+/// Sends of one sender that have come together, in MessagePack.
+#[expect(missing_debug_implementations, reason = "only crates that carry packets see it")]
+pub struct Pack<'a> {
+    /// The messages.
+    pub messages: Vec<&'a [u8]>,
+    /// Handlers have sent them.
+    pub inside: bool,
+    /// To which instances each goes.
+    pub route: Route,
+}
+
+/// The way back to the sender of a pack.
+pub trait PackReceipt {
+    /// That of the message at this place alone.
+    fn of(&self, place: usize) -> Box<dyn Receipt>;
+    /// All messages are in mailboxes. Nothing more is told.
+    fn taken(&self);
+}
+
 /// The answer of the other side to a packet.
 #[derive(Debug)]
 pub enum Answer {
