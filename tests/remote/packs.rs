@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use serde::{Deserialize, Serialize};
 use zctor::remote::Travels;
-use zctor::remote::transport::{Answer, End, Format, Pack, PackReceipt, Packet, Receipt, Route};
+use zctor::remote::transport::{Answer, End, Format, Pack, PackReceipt, Packet, Partition, Receipt, Route};
 use zctor::{ActorEngine, ActorThread, Inner, InstanceId, actor};
 use zctor_tests::{Gate, bounded, expect_panics, receive, receive_many};
 
@@ -20,11 +20,27 @@ impl Hash for Account {
     }
 }
 
+/// Its drop panics where it was read from bytes.
+#[derive(Serialize, Deserialize)]
+struct Brittle {
+    #[serde(skip, default = "yes")]
+    breaks: bool,
+}
+fn yes() -> bool {
+    true
+}
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        assert!(!self.breaks, "it breaks");
+    }
+}
+
 #[actor(remote, ctx)]
 #[derive(Serialize, Deserialize)]
 enum LogMessage {
     Note(u32, Vec<u8>),
     Mark(u32),
+    Touch(Brittle),
     Book {
         #[key]
         account: Account,
@@ -49,6 +65,7 @@ impl LogHandler for Log {
     fn mark(&mut self, ctx: &mut zctor::Context<LogMessage>, value: u32) {
         self.tell(ctx, value);
     }
+    fn touch(&mut self, _: &mut zctor::Context<LogMessage>, _value: Brittle) {}
     fn book(&mut self, ctx: &mut zctor::Context<LogMessage>, _account: Account, number: u32) {
         self.tell(ctx, number);
     }
@@ -125,9 +142,13 @@ impl Served {
     }
 
     fn deliver(&self, first: u32, payloads: &[Vec<u8>], inside: bool) {
+        self.deliver_by(Route::Turn, first, payloads, inside);
+    }
+
+    fn deliver_by(&self, route: Route, first: u32, payloads: &[Vec<u8>], inside: bool) {
         let messages: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
         let receipt = PackSender { first, packets: payloads.len() as u32, tell: self.tell.clone() };
-        self.end.deliver_pack("LogMessage", &Pack { messages, inside, route: Route::Turn }, &receipt);
+        self.end.deliver_pack("LogMessage", &Pack { messages, inside, route }, &receipt);
     }
 
     fn deliver_one(&self, number: u32, bytes: Vec<u8>) {
@@ -189,6 +210,29 @@ fn a_message_that_is_not_understood_is_refused_by_itself() {
         served.assert_drained(2);
         let notes = receive_many(&served.notes, 2);
         assert!(notes.iter().map(|(_, number)| *number).eq([0, 2]));
+    });
+}
+
+/// The thread that delivers a pack delivers all others too.
+#[test]
+fn a_panic_in_the_drop_of_a_refused_message_harms_neither_its_pack_nor_the_thread_that_delivers_it() {
+    expect_panics("it breaks");
+    bounded(|| {
+        let served = Served::start(1, ActorThread::new);
+        served.gate.open();
+        // No partition is served here.
+        let route = Route::Key(Partition { number: 0, of: 1 });
+        let payloads = [note(0), bytes(&LogMessage::Touch(Brittle { breaks: false })), note(2)];
+        served.deliver_by(route, 0, &payloads, false);
+        let told = receive_many(&served.told, 3);
+        let is_refused =
+            |told: &Told, place| matches!(told, Told::Answered(number, Answer::Unreachable) if *number == place);
+        assert!(told.iter().zip(0..).all(|(told, place)| is_refused(told, place)), "{told:?}");
+        served.deliver(3, &[note(3), note(4)], false);
+        assert!(matches!(receive(&served.told), Told::Together(2)));
+        let notes = receive_many(&served.notes, 2);
+        assert!(notes.iter().map(|(_, number)| *number).eq([3, 4]));
+        served.assert_drained(2);
     });
 }
 

@@ -8,7 +8,8 @@
 //!    whether they came as a pack.
 //! 3. Those that come back, since an instance has ended just now or has no room, are sent once more, one by one.
 //! 4. The senders of those that are refused then are told so. A refused message does not say which packet it was; so those
-//!    count as refused that are of its variant, which is all that a dead letter says of a message.
+//!    count as refused that are of its variant, which is all that a dead letter says of a message. If a hook has sent one
+//!    of that variant, its sender may take the loss of another for that of the hook's.
 //! 5. The books are changed once for a pack, and it is acknowledged once.
 //!
 //! A pack has sends alone: each call has a reply of its own to wait for.
@@ -60,21 +61,27 @@ impl<M: RemoteMessage> ServedPool<M> {
             }
             return;
         }
-        let messages = decoded.into_iter().flatten().collect();
+        let messages: Vec<M> = decoded.into_iter().flatten().collect();
+        let variants: Vec<&'static str> = messages.iter().map(M::variant).collect();
         match catch(|| self.send_together(messages, pack.inside)) {
             Ok(refused) if refused.is_empty() => {
                 arrived.taken_together(pack.messages.len());
                 receipt.taken();
             }
-            Ok(refused) => self.tell_each(pack, receipt, arrived, refused),
+            Ok(refused) => tell_each(&variants, receipt, arrived, refused),
             // Some of them may be in mailboxes.
             Err(_) => (0..pack.messages.len()).for_each(|place| receipt.of(place).answer(Answer::Lost)),
         }
     }
 
+    /// Step 1. A panic is that of the user's `Deserialize`, `Hash` or `Drop`: it ends neither the pack nor the thread that
+    /// delivers it. The sender of that message is told what it would be told of a packet alone.
     fn decode(&self, bytes: &[u8], pack: &Pack<'_>) -> Result<M, Answer> {
-        let message = Self::read(bytes, Format::MessagePack)?;
-        self.check(&message, pack.route, None).map(|()| message)
+        let decoded = || {
+            let message = Self::read(bytes, Format::MessagePack)?;
+            self.check(&message, pack.route, None).map(|()| message)
+        };
+        catch(decoded).unwrap_or(Err(Answer::Unreachable))
     }
 
     /// Steps 2 and 3. Gives the variants of those that are refused, and why.
@@ -87,20 +94,18 @@ impl<M: RemoteMessage> ServedPool<M> {
         };
         back.into_inner().into_iter().filter_map(again).collect()
     }
+}
 
-    /// Step 4.
-    fn tell_each(
-        &self,
-        pack: &Pack<'_>,
-        receipt: &dyn PackReceipt,
-        mut arrived: Inbound,
-        mut refused: Vec<(&'static str, Answer)>,
-    ) {
-        for (place, bytes) in pack.messages.iter().enumerate().rev() {
-            let variant = self.decode(bytes, pack).map_or("", |message| message.variant());
-            let found = refused.iter().position(|(refused, _)| *refused == variant);
-            let outcome = found.map_or(Ok(None), |index| Err(refused.swap_remove(index).1));
-            tell(outcome, receipt.of(place), &arrived.one());
-        }
+/// Step 4. `variants`: those of the messages, in their order.
+fn tell_each(
+    variants: &[&'static str],
+    receipt: &dyn PackReceipt,
+    mut arrived: Inbound,
+    mut refused: Vec<(&'static str, Answer)>,
+) {
+    for (place, variant) in variants.iter().enumerate().rev() {
+        let found = refused.iter().position(|(refused, _)| refused == variant);
+        let outcome = found.map_or(Ok(None), |index| Err(refused.swap_remove(index).1));
+        tell(outcome, receipt.of(place), &arrived.one());
     }
 }

@@ -102,7 +102,7 @@ impl Drop for HeldPermit {
 }
 
 /// The outlet of a link, as its mailbox keeps it, and the block that holds the link's account. The link's state owns
-/// the outlet, which holds the mailbox.
+/// the outlet.
 struct KnownOutlet<M> {
     /// The outlet of the link's latest state: a link may be built again.
     outlet: ArcSwap<Weak<dyn Outlet<M>>>,
