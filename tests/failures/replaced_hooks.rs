@@ -7,7 +7,7 @@ use zctor_tests::{Counter, DropGuard, bounded};
 enum JobMessage {
     Break,
     /// Leaves a message behind its own end.
-    Bury,
+    Lose,
 }
 
 struct Job;
@@ -17,9 +17,9 @@ impl JobHandler for Job {
         panic!("the job breaks");
     }
 
-    fn bury(&mut self, ctx: &mut Context<JobMessage>) {
+    fn lose(&mut self, ctx: &mut Context<JobMessage>) {
         ctx.me().stop().expect("it is live");
-        ctx.me().bury().expect("it is live until its end is served");
+        ctx.me().lose().expect("it is live until its end is served");
     }
 }
 
@@ -47,7 +47,7 @@ fn a_later_hook_of_the_engine_is_told_instead_of_the_one_before() {
         assert_eq!(dropped.each_ref().map(Counter::get), [1; 4], "the hooks before are dropped");
         let job: JobClient = engine.start(JobMessage::actor(|| Job)).expect("it starts");
         job.r#break().expect("it is accepted");
-        job.bury().expect("it is accepted");
+        job.lose().expect("it is accepted");
         engine.settle();
         for (index, kind) in kinds.iter().enumerate() {
             assert_eq!((before[index].get(), after[index].get()), (0, 1), "{kind}");
@@ -71,7 +71,7 @@ fn a_later_hook_of_an_actor_gets_what_is_not_delivered_instead_of_the_one_before
         let engine = ActorEngine::new();
         let actor = JobMessage::actor(|| Job).restart(Restart::never());
         let job: JobClient = engine.start(actor.on_undelivered(first).on_undelivered(second)).expect("it starts");
-        job.bury().expect("it is accepted");
+        job.lose().expect("it is accepted");
         engine.settle();
         assert_eq!((before.get(), after.get()), (0, 1));
     });

@@ -58,6 +58,9 @@ enum BossMessage {
     Delegate(JobClient, u32),
     #[reply(())]
     Hold(JobClient, Gate),
+    /// Calls when there is no time for it.
+    #[reply(())]
+    Hurry(JobClient),
 }
 
 struct Boss;
@@ -68,6 +71,10 @@ impl BossHandler for Boss {
     }
     fn hold(&mut self, _: &mut Context<BossMessage>, job: JobClient, gate: Gate) {
         job.hold(gate).expect("it answers");
+    }
+    fn hurry(&mut self, _: &mut Context<BossMessage>, job: JobClient) {
+        let timeout = job.within(Duration::ZERO).ask(1);
+        assert!(matches!(timeout, Err(CallError::Timeout { begun: false, .. })), "{timeout:?}");
     }
 }
 
@@ -195,6 +202,26 @@ fn a_message_that_is_not_handled_is_not_counted() {
         send_as_a_batch(&job, [JobMessage::Run, JobMessage::Stop, JobMessage::Run]);
         engine.settle();
         assert_eq!(counts(&observer), counted([("Wait", 2), ("Run", 2), ("Stop", 1)]));
+    });
+}
+
+#[test]
+fn a_call_on_the_spot_that_comes_too_late_is_not_counted() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        engine.on_dead_letter(|_| {});
+        let thread = ActorThread::new().register(JobMessage::actor(|| Job)).register(BossMessage::actor(|| Boss));
+        engine.spawn(thread).expect("it starts");
+        let boss = engine.client::<BossMessage>().expect("it is there");
+        let observer = engine.observe();
+        boss.hurry(engine.client::<JobMessage>().expect("it is there")).expect("it answers");
+        assert_eq!(boss.delegate(engine.client::<JobMessage>().expect("it is there"), 2), Ok(2));
+        engine.settle();
+        let mut all = counted([("Ask", 2)]);
+        all.extend([(("BossMessage", "Hurry"), 1), (("BossMessage", "Delegate"), 1)]);
+        let mut seen = counts(&observer);
+        seen.retain(|_, count| *count > 0);
+        assert_eq!(seen, all);
     });
 }
 

@@ -351,6 +351,8 @@ enum BallMessage {
     Tick,
     SetTimer,
     Pipe,
+    /// Starts another, and sends it its first message.
+    Serve,
 }
 
 #[derive(Default)]
@@ -377,6 +379,10 @@ impl BallHandler for Ball {
     }
     fn pipe(&mut self, ctx: &mut Context<BallMessage>) {
         let _ = ctx.pipe(BallMessage::quick(), |_| BallMessage::Tick);
+    }
+    fn serve(&mut self, ctx: &mut Context<BallMessage>) {
+        let other: BallClient = ctx.start::<BallMessage>(Ball::default).expect("it is built");
+        other.tick().expect("it lives");
     }
 }
 
@@ -410,6 +416,23 @@ fn sends_to_and_fro_are_traces_of_one_span_each_that_follow_one_another() {
             assert_eq!(pair[1].1.follows, Some(pair[0].0));
         }
         assert!(spans.iter().all(|(_, one)| one.closed));
+    });
+}
+
+#[test]
+fn the_first_message_of_an_instance_follows_its_sender_though_on_start_runs_before_it() {
+    bounded(|| {
+        let spans = balls(|engine| {
+            let ball: BallClient = engine.start(BallMessage::actor(Ball::default)).expect("it starts");
+            ball.serve().expect("it lives");
+        });
+        let of = |variant| {
+            let all: Vec<_> = spans.iter().filter(|(_, one)| one.is("BallMessage", variant)).collect();
+            let [only] = all[..] else { panic!("one span of {variant}: {all:?}") };
+            only
+        };
+        assert_eq!(of("Tick").1.follows, Some(of("Serve").0));
+        assert_eq!(spans.iter().filter(|(_, one)| one.name == "start").count(), 2);
     });
 }
 

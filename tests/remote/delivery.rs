@@ -78,7 +78,8 @@ impl Served {
         let bytes = message.__encode(Format::MessagePack).expect("it can be written");
         let is_call = matches!(message, LogMessage::Echo(_));
         let call = is_call.then_some(CallHeader { until: None, depth: 1, or_send: false, queued: false });
-        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: Route::Turn, key: None };
+        let packet =
+            Packet { bytes: bytes.into(), format: Format::MessagePack, call, inside, route: Route::Turn, key: None };
         let receipt = Box::new(Sender { number, tell: self.tell.clone() });
         self.end.deliver("LogMessage", packet, receipt);
     }
@@ -166,7 +167,7 @@ fn each_call_is_answered_once_whatever_comes_first() {
                         let bytes = LogMessage::Echo(number).__encode(Format::MessagePack).expect("it can be written");
                         let call = Some(CallHeader { until: None, depth: 1, or_send: false, queued: false });
                         let packet = Packet {
-                            bytes,
+                            bytes: bytes.into(),
                             format: Format::MessagePack,
                             call,
                             inside: number % 2 == 0,

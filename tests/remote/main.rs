@@ -1,5 +1,6 @@
 //! Pools whose messages go through bytes, as between processes.
 
+mod acks;
 mod backpressure;
 mod books;
 mod bound;
@@ -11,6 +12,7 @@ mod fields;
 mod leaving;
 mod loopback;
 mod order;
+mod packs;
 mod partitions;
 mod serve;
 mod topologies;

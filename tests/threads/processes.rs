@@ -58,7 +58,8 @@ fn await_limit() {
     let silent =
         engine.pool_on(1, thread, SilentMessage::actor(Silent::default)).expect("its thread has a size of its own");
     let outcome = block_on(silent.within(Duration::from_millis(100)).non_blocking().never());
-    assert_eq!(outcome, Err(CallError::Timeout { message: "SilentMessage", begun: true }));
+    // On a busy machine its handler need not have begun by then.
+    assert!(matches!(outcome, Err(CallError::Timeout { message: "SilentMessage", .. })), "{outcome:?}");
 }
 
 /// The child of a fork has the memory of its parent, and none of its threads.
@@ -143,7 +144,7 @@ fn without_hooks() {
 
 const LINES: &str = "what_no_hook_is_told_is_a_line_but_for_what_was_given_up";
 
-/// Whether the standard error of that scene has the lines that it should, and no other.
+/// Whether the standard error of that scene has the lines of zctor that it should, and no other of them.
 fn lines_are_told() -> bool {
     let scene = Command::new(env::current_exe().expect("this program has a path")).arg(LINES).output();
     let scene = scene.expect("it runs again");
@@ -157,7 +158,8 @@ fn lines_are_told() -> bool {
             "zctor: `LoudMessage::Note` for 0.0 was not handled: its instance had ended",
         ]
     };
-    let is_told = said.lines().eq(expected.iter().copied());
+    // Other lines may be the system's, such as those of a sanitizer.
+    let is_told = said.lines().filter(|line| line.starts_with("zctor: ")).eq(expected.iter().copied());
     println!("test {LINES} ... {}{}", scene.status, if is_told { "" } else { &said });
     is_told && scene.status.success()
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::connection::Command;
+use crate::connection::{Command, Handed};
 use crate::wire::{self, Origin};
 
 /// Between two looks at the calls that are not answered.
@@ -27,11 +27,11 @@ const PAUSE: Duration = Duration::from_millis(5);
 const MOST: usize = 64;
 
 /// The packets.
-#[derive(Default)]
 pub(crate) struct Arrivals {
     packets: Mutex<Packets>,
     begun: Notify,
     has_calls: Notify,
+    handed: Arc<Handed>,
 }
 
 #[derive(Default)]
@@ -43,6 +43,10 @@ struct Packets {
 }
 
 impl Arrivals {
+    pub(crate) fn new(handed: Arc<Handed>) -> Self {
+        Self { packets: Mutex::default(), begun: Notify::new(), has_calls: Notify::new(), handed }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Packets> {
         self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,9 +63,12 @@ impl Arrivals {
         packets.waiting.remove(&origin);
         packets.calls.insert(origin, false);
         match packets.calls.len() {
-            1 => self.has_calls.notify_one(),
+            1 => {
+                self.has_calls.notify_one();
+                self.handed.single();
+            }
             MOST.. => return packets.calls.drain().map(|(origin, _)| origin).collect(),
-            _ => {}
+            _ => self.handed.several(),
         }
         Vec::new()
     }
@@ -87,7 +94,7 @@ impl Arrivals {
             }
             tokio::time::sleep(PAUSE).await;
             for to in self.look() {
-                drop(commands.send(Command::Ack { to }));
+                drop(commands.send(Command::Ack { to, packets: 1 }));
             }
         }
     }
@@ -139,7 +146,7 @@ mod tests {
         const MANY: u64 = 200_000;
         const MOST_BYTES: usize = 4_096;
         let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
-        let arrived = Arrivals::default();
+        let arrived = Arrivals::new(Arc::default());
         (0..MANY).for_each(|number| arrived.note(packet(number)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let told = runtime.block_on(async {
@@ -157,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_call_is_acknowledged_if_no_answer_comes_soon() {
-        let arrived = Arrivals::default();
+        let arrived = Arrivals::new(Arc::default());
         for number in 1..3 {
             arrived.note(packet(number));
         }
@@ -175,7 +182,7 @@ mod tests {
 
     #[test]
     fn many_calls_are_acknowledged_at_once() {
-        let arrived = Arrivals::default();
+        let arrived = Arrivals::new(Arc::default());
         let mut due = Vec::new();
         for number in 0..MOST as u64 {
             assert!(due.is_empty());
@@ -192,7 +199,7 @@ mod tests {
     /// Issue #17: a number that came twice was counted twice, and the looks had no end.
     #[test]
     fn a_call_whose_number_comes_twice_is_one() {
-        let arrived = Arrivals::default();
+        let arrived = Arrivals::new(Arc::default());
         arrived.note(packet(1));
         for _ in 0..2 {
             assert!(arrived.take_call(packet(1)).is_empty());

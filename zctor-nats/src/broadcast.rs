@@ -123,7 +123,7 @@ impl Bridge {
         check_name(M::WIRE)?;
         self.may_wait()?;
         let until = now() + wait.min(LONGEST);
-        let bytes = counted(&message).map_err(BridgeError::unfit)?.bytes;
+        let bytes = counted(&message).map_err(BridgeError::unfit)?.bytes.into_owned();
         let subject = wire::subject(self.namespace(), M::WIRE, Route::Copy);
         let ((tell, told), (done, left)) = (channel(), oneshot::channel::<()>());
         let (session, name) = (self.session().clone(), M::name());

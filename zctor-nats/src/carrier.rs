@@ -23,8 +23,9 @@ pub(crate) struct NatsCarrier {
 }
 
 impl Carrier for NatsCarrier {
-    fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+    fn carry(&self, name: &'static str, packet: Packet<'static>, receipt: Box<dyn Receipt>) {
         let Packet { bytes, call, inside, route, key, .. } = packet;
+        let bytes = bytes.into_owned();
         let subject = match route {
             Route::Turn => self.turn.clone(),
             _ => wire::subject(&self.namespace, name, route).into(),

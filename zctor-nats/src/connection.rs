@@ -7,6 +7,7 @@
 mod orders;
 mod said;
 mod sending;
+mod spin;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -27,6 +28,7 @@ use crate::authority::Authority;
 use crate::connect::connect;
 use crate::connection::orders::Orders;
 use crate::connection::said::Said;
+pub(crate) use crate::connection::spin::Handed;
 use crate::error::{BridgeError, Operation, without_password};
 use crate::heard::{Hearing, read_refusal};
 use crate::owners;
@@ -55,8 +57,10 @@ pub(crate) enum Command {
         subject: String,
         answer: Answer,
     },
+    /// Say that so many packets are in mailboxes, whose numbers follow each other.
     Ack {
         to: Origin,
+        packets: usize,
     },
     /// Receive what comes for a pool. Answered once the server has been told.
     Serve {
@@ -236,12 +240,13 @@ async fn run(
     orders: UnboundedReceiver<Command>,
     tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
-    let under_way = Arc::new(UnderWay::new(settings.ack_wait));
+    let handed = Arc::<Handed>::default();
+    let under_way = Arc::new(UnderWay::new(settings.ack_wait, Arc::clone(&handed)));
     let outgoing = match Outgoing::start(&settings, &end, &under_way).await {
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
-    let arrived = Arc::new(Arrivals::default());
+    let arrived = Arc::new(Arrivals::new(Arc::clone(&handed)));
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -257,7 +262,7 @@ async fn run(
     });
     let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
     drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
-    outgoing.carry_out(Orders::new(orders), &end, &arrived, &commands).await;
+    outgoing.carry_out(Orders::new(orders, handed), &end, &arrived, &commands).await;
     under_way.lose_all();
 }
 
@@ -396,7 +401,7 @@ impl Outgoing {
                     Command::Publish { subject, payload } => self.publish(subject, payload).await,
                     Command::Answer { to, answer } => self.answer(&mut said, to, answer).await,
                     Command::Respond { subject, answer } => self.respond(subject, answer).await,
-                    Command::Ack { to } => said.acknowledge(to),
+                    Command::Ack { to, packets } => said.acknowledge(to, packets),
                     Command::Serve { name, routes, done } => {
                         drop(done.send(self.serve(name, &routes, end, arrived, commands).await));
                     }
@@ -404,7 +409,7 @@ impl Outgoing {
                     Command::FindOwners { subjects, done } => drop(done.send(self.find_owners(&subjects).await)),
                     Command::Leave { until, done } => self.leave(until, done),
                     Command::Close => {
-                        arrived.unanswered().into_iter().for_each(|to| said.acknowledge(to));
+                        arrived.unanswered().into_iter().for_each(|to| said.acknowledge(to, 1));
                         self.say(&mut said).await;
                         // The client's own flush waits for the socket alone.
                         let patience = self.state.patience;

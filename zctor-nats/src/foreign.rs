@@ -25,7 +25,7 @@ pub(crate) fn deliver(
     end: &End,
     commands: &UnboundedSender<Command>,
 ) {
-    let (bytes, reply) = (message.payload.to_vec(), message.reply.map(Subject::into_string));
+    let (bytes, reply) = (&*message.payload, message.reply.map(Subject::into_string));
     // By empty messages a bridge finds out whether it may publish and who serves a partition, and one that leaves ends its
     // subscriptions. Any other program that sends one is told.
     if bytes.is_empty() {
@@ -45,7 +45,7 @@ pub(crate) fn deliver(
         or_send: true,
         queued: false,
     });
-    endpoint.arrived();
+    endpoint.arrived(1);
     if !endpoint.wait() {
         endpoint.answered(&Answer::Full);
         if let Some(subject) = reply {
@@ -55,7 +55,8 @@ pub(crate) fn deliver(
     }
     let (endpoint_of, commands) = (Arc::clone(endpoint), commands.clone());
     let requester = Requester { reply, endpoint: endpoint_of, arrived, commands, is_taken: false, is_answered: false };
-    end.deliver(endpoint.pool, Packet { bytes, format, call, inside: false, route, key: None }, Box::new(requester));
+    let packet = Packet { bytes: bytes.into(), format, call, inside: false, route, key: None };
+    end.deliver(endpoint.pool, packet, Box::new(requester));
 }
 
 /// The program that has sent such a message.

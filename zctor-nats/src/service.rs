@@ -60,8 +60,8 @@ impl Endpoint {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn arrived(&self) {
-        self.requests.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn arrived(&self, packets: usize) {
+        self.requests.fetch_add(packets as u64, Ordering::Relaxed);
     }
 
     /// A call has ended, so long after it arrived.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_nats::Message;
 use tokio::sync::mpsc::UnboundedSender;
 use zctor::now;
-use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
+use zctor::remote::transport::{Answer, CallHeader, End, Format, Pack, PackReceipt, Packet, Receipt, Route};
 
 use crate::arrivals::Arrivals;
 use crate::connection::Command;
@@ -34,16 +34,17 @@ impl Desk {
                 let Some((key, bytes)) = wire::split_key(&message.payload, key) else {
                     return self.refuse(origin, "its key is longer than its payload");
                 };
-                self.deliver(origin, bytes.to_vec(), inside, call, key.map(Arc::from));
+                self.deliver(origin, bytes, inside, call, key.map(Arc::from));
             }
+            // A sender that waits for a packet which is not there hears of it when its time is up.
             Some(Terms { inside, call, pack: Some(packets), .. }) => {
-                let Origin { inbox, number } = origin;
-                let mut bytes = wire::read_pack(&message.payload);
-                for number in (number..=u64::MAX).take(usize::try_from(packets).unwrap_or(usize::MAX)) {
-                    let origin = Origin { inbox: Arc::clone(&inbox), number };
-                    // A sender that waits for a packet which is not there hears of it when its time is up.
-                    let Some(bytes) = bytes.next() else { return };
-                    self.deliver(origin, bytes.to_vec(), inside, call.clone(), None);
+                let packets = wire::read_pack(&message.payload).take(usize::try_from(packets).unwrap_or(usize::MAX));
+                if call.is_none() {
+                    return self.deliver_sends(origin, packets.collect(), inside);
+                }
+                for (number, bytes) in (origin.number..=u64::MAX).zip(packets) {
+                    let origin = Origin { inbox: Arc::clone(&origin.inbox), number };
+                    self.deliver(origin, bytes, inside, call.clone(), None);
                 }
             }
             None => self.refuse(origin, "its terms cannot be read on the other side"),
@@ -51,22 +52,48 @@ impl Desk {
     }
 
     fn refuse(self: &Arc<Self>, origin: Origin, text: &str) {
-        self.endpoint.arrived();
+        self.endpoint.arrived(1);
         Box::new(PacketSender::new(self, origin, None)).answer(Answer::Unfit(text.into()));
     }
 
     fn deliver(
         self: &Arc<Self>,
         origin: Origin,
-        bytes: Vec<u8>,
+        bytes: &[u8],
         inside: bool,
         call: Option<CallHeader>,
         key: Option<Arc<[u8]>>,
     ) {
-        self.endpoint.arrived();
+        self.endpoint.arrived(1);
         let receipt = Box::new(PacketSender::new(self, origin, call.as_ref().map(|_| now())));
-        let packet = Packet { bytes, format: Format::MessagePack, call, inside, route: self.route, key };
+        let packet = Packet { bytes: bytes.into(), format: Format::MessagePack, call, inside, route: self.route, key };
         self.end.deliver(self.endpoint.pool, packet, receipt);
+    }
+
+    fn deliver_sends(self: &Arc<Self>, first: Origin, messages: Vec<&[u8]>, inside: bool) {
+        let packets = messages.len();
+        self.endpoint.arrived(packets);
+        let pack = Pack { messages, inside, route: self.route };
+        self.end.deliver_pack(self.endpoint.pool, &pack, &PackSender { first, packets, desk: self });
+    }
+}
+
+/// The sender of a pack of sends that has arrived.
+struct PackSender<'a> {
+    first: Origin,
+    packets: usize,
+    desk: &'a Arc<Desk>,
+}
+
+impl PackReceipt for PackSender<'_> {
+    fn of(&self, place: usize) -> Box<dyn Receipt> {
+        let Origin { inbox, number } = &self.first;
+        let origin = Origin { inbox: Arc::clone(inbox), number: number.saturating_add(place as u64) };
+        Box::new(PacketSender::new(self.desk, origin, None))
+    }
+
+    fn taken(&self) {
+        drop(self.desk.commands.send(Command::Ack { to: self.first.clone(), packets: self.packets }));
     }
 }
 
@@ -115,12 +142,12 @@ impl Receipt for PacketSender {
         if self.since.is_some() {
             (self.is_taken, self.is_noted) = (true, true);
             for to in self.desk.arrived.take_call(self.origin.clone()) {
-                drop(self.desk.commands.send(Command::Ack { to }));
+                drop(self.desk.commands.send(Command::Ack { to, packets: 1 }));
             }
         } else {
             self.is_answered = true;
             self.forget();
-            drop(self.desk.commands.send(Command::Ack { to: self.origin.clone() }));
+            drop(self.desk.commands.send(Command::Ack { to: self.origin.clone(), packets: 1 }));
         }
     }
 

@@ -306,8 +306,9 @@ impl fmt::Display for CallError {
                 write!(
                     f,
                     " may not wait for `{message}`: a handler waits for what `calls(..)` of its `#[actor]` names, and not for \
-                     a deferred reply, else it can `pipe` the request; code that it has carried elsewhere waits for what \
-                     lives on its own thread in `serve_while` alone; factories, drops and closures only send"
+                     a deferred reply, else it can `pipe` the request; code that it has carried to another thread may wait \
+                     for instances on the handler's thread only inside `serve_while`; factories, drops and closures only \
+                     send"
                 )
             }
             Self::NoReply { message } => write!(f, "no reply can come to this call to `{message}` any more"),

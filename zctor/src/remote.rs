@@ -23,11 +23,13 @@ mod ledger;
 mod link;
 mod loopback;
 mod message;
+mod pack;
 mod packet;
 mod partition;
 mod reached;
 mod reply_task;
 mod served;
+mod under_way;
 mod value;
 mod wire;
 
@@ -57,7 +59,8 @@ pub use value::{__assert_value, __serialize, Travels};
 #[doc(hidden)]
 pub mod transport {
     pub use super::end::{End, ROOM};
-    pub use super::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
+    pub use super::ledger::TakenTogether;
+    pub use super::packet::{Answer, CallHeader, Carrier, Pack, PackReceipt, Packet, Receipt};
     pub use super::partition::{Partition, Partitions, Route};
     pub use super::reached::counted;
     pub use super::wire::Format;

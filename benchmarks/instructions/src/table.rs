@@ -31,14 +31,15 @@ impl Allowed {
     pub(crate) const USUAL: Self = Self { percent: ALLOWED_PERCENT, instructions: 0.0 };
     /// With the feature `observe`, while nobody observes.
     pub(crate) const UNOBSERVED: Self = Self { percent: 1.0, instructions: 0.0 };
-    /// With the feature `tracing`, while no subscriber listens.
-    pub(crate) const UNHEARD: Self = Self { percent: 0.0, instructions: 12.0 };
+    /// With the feature `tracing`, while no subscriber listens; by one in a hundred the counts differ from run to run.
+    pub(crate) const UNHEARD: Self = Self { percent: 1.0, instructions: 12.0 };
 
     /// By how much this row may grow, in percent.
     fn percent(self, before: &Row) -> f64 {
         let noise = if is_steady(&before.path) { 0.0 } else { ALLOWED_UNSTEADY_PERCENT };
-        let instructions = self.instructions * before.sends_and_handlings() + ALLOWED_INSTRUCTIONS;
-        self.percent.max(noise).max(100.0 * instructions / before.instructions)
+        let in_percent = |instructions: f64| 100.0 * instructions / before.instructions;
+        let more = in_percent(self.instructions * before.sends_and_handlings());
+        (self.percent.max(in_percent(ALLOWED_INSTRUCTIONS)) + more).max(noise)
     }
 }
 
@@ -194,7 +195,7 @@ mod tests {
             let counted = table(&[("send", "sender", sender), ("call", "both", both)]);
             compare(&committed, &counted.rows, &|_| true, allowed).faults.len()
         };
-        assert_eq!((faults(Allowed::UNHEARD, 314.0, 426.0), faults(Allowed::UNHEARD, 315.0, 427.0)), (0, 2));
+        assert_eq!((faults(Allowed::UNHEARD, 314.9, 427.9), faults(Allowed::UNHEARD, 315.1, 428.1)), (0, 2));
         assert_eq!((faults(Allowed::UNOBSERVED, 302.0, 403.0), faults(Allowed::UNOBSERVED, 304.0, 405.0)), (0, 2));
     }
 

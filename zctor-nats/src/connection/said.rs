@@ -19,8 +19,9 @@ pub(super) struct ToBridge {
 }
 
 impl Said {
-    pub(super) fn acknowledge(&mut self, to: Origin) {
-        self.0.entry(to.inbox).or_default().acks.push(to.number);
+    /// Adds so many packets, of which this is the first.
+    pub(super) fn acknowledge(&mut self, to: Origin, packets: usize) {
+        self.0.entry(to.inbox).or_default().acks.extend((to.number..=u64::MAX).take(packets));
     }
 
     /// Adds an answer. Gives those before it if they go out without it: together they would be more than `most` bytes.

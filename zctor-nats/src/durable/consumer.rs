@@ -283,7 +283,7 @@ impl Consumer {
         // Nobody waits for the reply, so that its handler may be of any depth.
         let call = CallHeader { until: None, depth: u32::MAX, or_send: false, queued: true };
         let packet = Packet {
-            bytes: message.payload.to_vec(),
+            bytes: (&*message.payload).into(),
             format: Format::MessagePack,
             call: Some(call),
             inside: false,

@@ -30,12 +30,13 @@ pub(crate) struct QueueCarrier {
 }
 
 impl Carrier for QueueCarrier {
-    fn carry(&self, name: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+    fn carry(&self, name: &'static str, packet: Packet<'static>, receipt: Box<dyn Receipt>) {
         self.direct.carry(name, packet, receipt);
     }
 
-    fn store(&self, _: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let message = Stored { bytes: packet.bytes.into(), key: packet.key.as_deref().map(key_header::write) };
+    fn store(&self, _: &'static str, packet: Packet<'static>, receipt: Box<dyn Receipt>) {
+        let message =
+            Stored { bytes: packet.bytes.into_owned().into(), key: packet.key.as_deref().map(key_header::write) };
         self.publisher.store(self.subject.clone(), message, receipt);
     }
 }

@@ -52,7 +52,7 @@ impl<M: Message> fmt::Debug for Remote<M> {
 
 /// How mail came to a link.
 fn how(local: &Local, serving: Serving, route: Option<Arc<LinkRoute>>) -> How {
-    let permit = serving.permitted.then(|| HeldPermit(Arc::clone(&local.mailbox)));
+    let permit = HeldPermit::new(Arc::clone(&local.mailbox), serving.permitted);
     How { permit, route, from_hook: serving.is_from_hook() }
 }
 

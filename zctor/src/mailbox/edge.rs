@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use crate::sys::sync::{AtomicU8, fence};
 
-/// How far the edge of an engine has moved on, and the orders to its threads that go with each message.
+/// How far the edge of an engine has moved on, and the orders that its threads look at before each message is handled.
 pub(crate) struct Edge {
     word: AtomicU8,
     /// The orders to a thread where an instance begins to handle a message: the bits `IS_SEALED`, `NOTES`, `MEASURES`
@@ -77,7 +77,7 @@ impl Edge {
         self.at_beginning.fetch_or(Self::IS_SEALED, Ordering::AcqRel);
     }
 
-    /// Step 4, but for the wakers: whoever calls it wakes those that wait next.
+    /// Step 4, but for the wakers: the caller wakes the waiters next.
     pub(super) fn abandon(&self) {
         self.word.fetch_max(Self::ABANDONED, Ordering::AcqRel);
         self.at_beginning.fetch_or(Self::IS_SEALED, Ordering::AcqRel);

@@ -1,6 +1,7 @@
 //! The part of an engine that its mailboxes and pools share: its edge, its settings, its records of rare events, and the
 //! callers that an abandonment wakes.
 
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -11,6 +12,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::{OutsideThread, Waits};
+use crate::sys::frame;
 use crate::sys::simulated::WorldId;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
@@ -59,6 +61,17 @@ impl EngineShared {
         }
     }
 
+    /// The address by which its threads know it (`sys/frame.rs`).
+    pub(crate) fn address(&self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// Whether the current thread is an actor thread of this engine, or runs carried code of it.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        frame::is_in_engine(self.address())
+    }
+
     /// With a record of which types send to which.
     pub(crate) fn with_sends(self) -> Self {
         Self { sends: Some(Sends::default()), ..self }
@@ -80,7 +93,7 @@ impl EngineShared {
     }
 
     /// Abandons the threads that have not ended in time, and wakes the callers that wait for them. The waits of the
-    /// engine's other threads are not listed here: they are to be woken next.
+    /// abandoned threads themselves are not listed here: the caller wakes those threads next.
     pub(crate) fn abandon(&self) {
         self.edge.abandon();
         let wakers = lock(&self.waiters).take(0, usize::MAX);

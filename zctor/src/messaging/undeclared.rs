@@ -11,7 +11,8 @@ pub(super) fn undeclared(message: &'static str) -> CallError {
         let caller = local.mailbox.meter.running()?;
         local.mailbox.roster.find(caller)
     });
-    // On another thread it is code that a handler has carried there, or nobody's.
+    // A handler that runs here comes first: it holds the code that asks, also where that was carried from elsewhere.
+    // Elsewhere the code is that of the handler that has carried it there, or nobody's.
     let caller = here.or_else(|| home().map(|home| home.handler));
     CallError::Undeclared { message, caller: caller.map(|caller| caller.message) }
 }

@@ -19,10 +19,10 @@ use crate::mailbox::permits::Overflow;
 use crate::remote::books::Books;
 use crate::remote::error::ServeError;
 use crate::remote::feeder::Feeder;
-use crate::remote::ledger::Ledger;
+use crate::remote::ledger::{Inbound, Ledger};
 use crate::remote::link::Link;
 use crate::remote::message::RemoteMessage;
-use crate::remote::packet::{Answer, Carrier, Packet, Receipt};
+use crate::remote::packet::{Answer, Carrier, Pack, PackReceipt, Packet, Receipt};
 use crate::remote::partition::Partitions;
 use crate::remote::served::{Served, ServedPool};
 use crate::sys::clock::deadline;
@@ -84,12 +84,25 @@ impl End {
     }
 
     /// Takes a packet from the other side in. Never waits.
-    pub fn deliver(&self, wire: &str, packet: Packet, receipt: Box<dyn Receipt>) {
-        let served = lock(&self.served).get(wire).map(|pool| (Arc::clone(pool), self.ledger.arrived()));
-        match served {
+    pub fn deliver(&self, wire: &str, packet: Packet<'_>, receipt: Box<dyn Receipt>) {
+        match self.arrived(wire, 1) {
             Some((pool, arrived)) => pool.deliver(packet, receipt, arrived),
             None => receipt.answer(Answer::Unreachable),
         }
+    }
+
+    /// Takes sends from the other side in that have come together. Never waits.
+    pub fn deliver_pack(&self, wire: &str, pack: &Pack<'_>, receipt: &dyn PackReceipt) {
+        let packets = pack.messages.len();
+        match self.arrived(wire, packets) {
+            Some((pool, arrived)) => pool.deliver_pack(pack, receipt, arrived),
+            None => (0..packets).for_each(|place| receipt.of(place).answer(Answer::Unreachable)),
+        }
+    }
+
+    /// Finds the pool that so many packets have come for, and counts them under the same lock: see step 6 of `served.rs`.
+    fn arrived(&self, wire: &str, packets: usize) -> Option<(Arc<dyn Served>, Inbound)> {
+        lock(&self.served).get(wire).map(|pool| (Arc::clone(pool), self.ledger.arrived(packets)))
     }
 
     /// Serves nothing any more, and waits until all packets that have come are in mailboxes and answered, for `limit`
@@ -124,7 +137,6 @@ impl End {
                 carrier: Arc::clone(&carrier),
                 partitions: partitions.map(|of| of.max(1)),
                 instance: ctx.instance_id(),
-                mailbox: Arc::clone(&ctx.local.mailbox),
                 of: PhantomData,
             };
             Ok(Remote::<M> { outlet: Arc::new(link) })
@@ -151,7 +163,6 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::remote::ledger::Inbound;
 
     /// A pool whose drop tells whether it asks its end under the lock.
     struct Asks {
@@ -160,9 +171,11 @@ mod tests {
     }
 
     impl Served for Asks {
-        fn deliver(self: Arc<Self>, _: Packet, receipt: Box<dyn Receipt>, _: Inbound) {
+        fn deliver(self: Arc<Self>, _: Packet<'_>, receipt: Box<dyn Receipt>, _: Inbound) {
             receipt.answer(Answer::Unreachable);
         }
+
+        fn deliver_pack(self: Arc<Self>, _: &Pack<'_>, _: &dyn PackReceipt, _: Inbound) {}
 
         fn message(&self) -> TypeId {
             TypeId::of::<Self>()

@@ -1,14 +1,9 @@
-//! The ledger of one end: an entry for each packet that is under way, which ends once, and for each that has
-//! arrived, which is done once.
+//! The ledger of one end: the counts of what its links have sent, and an entry for what has arrived, which is done once.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::CallError;
-use crate::event::{DeadLetter, Undelivered};
-use crate::mailbox::Mailbox;
 use crate::remote::books::Books;
-use crate::remote::packet::{Answer, Receipt};
 use crate::route::linked::HeldPermit;
 use crate::sys::clock::now;
 use crate::sys::monitor::Monitor;
@@ -29,10 +24,11 @@ impl Ledger {
         self.0.lock().books
     }
 
-    /// A packet from the other side has arrived.
-    pub(super) fn arrived(self: &Arc<Self>) -> Inbound {
-        self.change(|books| books.waiting += 1);
-        Inbound(Arc::clone(self))
+    /// Packets from the other side have arrived together.
+    pub(super) fn arrived(self: &Arc<Self>, packets: usize) -> Inbound {
+        let packets = packets as u64;
+        self.change(|books| books.waiting += packets);
+        Inbound { ledger: Arc::clone(self), packets }
     }
 
     /// Waits until each accepted message has ended, or the time is up. Gives the books as they are then.
@@ -55,7 +51,7 @@ impl Ledger {
         kept.books
     }
 
-    fn change(&self, change: impl FnOnce(&mut Books)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Books)) {
         let mut kept = self.0.lock();
         change(&mut kept.books);
         let is_awaited = kept.waiting > 0;
@@ -66,23 +62,40 @@ impl Ledger {
     }
 }
 
-/// A packet that has arrived: it waits until this is dropped, which comes after its sender was told.
-pub(super) struct Inbound(Arc<Ledger>);
+/// Packets that have arrived: they wait until this is dropped, which comes after their sender was told.
+pub(super) struct Inbound {
+    ledger: Arc<Ledger>,
+    packets: u64,
+}
 
 impl Inbound {
-    /// It is in a mailbox here. A call goes on until what this gives is dropped.
+    /// One of them, by itself from now on.
+    pub(super) fn one(&mut self) -> Self {
+        debug_assert!(self.packets > 0, "each is taken out once");
+        self.packets -= 1;
+        Self { ledger: Arc::clone(&self.ledger), packets: 1 }
+    }
+
+    /// A packet is in a mailbox here. A call goes on until what this gives is dropped.
     pub(super) fn taken(&self, is_call: bool) -> Option<UnansweredCall> {
-        self.0.change(|books| {
+        self.ledger.change(|books| {
             books.taken += 1;
             books.answering += u64::from(is_call);
         });
-        is_call.then(|| UnansweredCall(Arc::clone(&self.0)))
+        is_call.then(|| UnansweredCall(Arc::clone(&self.ledger)))
+    }
+
+    /// So many sends are in mailboxes here.
+    pub(super) fn taken_together(&self, sends: usize) {
+        self.ledger.change(|books| books.taken += sends as u64);
     }
 }
 
 impl Drop for Inbound {
     fn drop(&mut self) {
-        self.0.change(|books| books.waiting -= 1);
+        if self.packets > 0 {
+            self.ledger.change(|books| books.waiting -= self.packets);
+        }
     }
 }
 
@@ -95,81 +108,47 @@ impl Drop for UnansweredCall {
     }
 }
 
-/// A packet under way, at its sender. If it is dropped, nobody serves its pool.
-pub(super) struct UnderWay {
-    ledger: Arc<Ledger>,
-    /// Taken out when it has ended.
-    sender: Option<Sender>,
-    permit: Option<HeldPermit>,
+/// Receipts that are told together that their messages are in mailboxes. When it is dropped, the books are changed once,
+/// and the permits are given back at once: each of these two may wake a thread.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "only crates that carry packets see it")]
+pub struct TakenTogether {
+    acked: Option<(Arc<Ledger>, u64)>,
+    permits: Option<HeldPermit>,
 }
 
-pub(super) enum Sender {
-    Send(Sent),
-    Call { message: &'static str, answer: Box<dyn FnOnce(Result<Vec<u8>, CallError>) + Send> },
-}
-
-/// A message that was sent, as a dead letter names it, and the mailbox that reports it.
-pub(super) struct Sent {
-    pub(super) packet: DeadLetter,
-    pub(super) mailbox: Arc<Mailbox>,
-    /// A hook has sent it: its loss is counted, and no hook is told.
-    pub(super) from_hook: bool,
-}
-
-impl UnderWay {
-    pub(super) fn new(ledger: &Arc<Ledger>, sender: Sender, permit: Option<HeldPermit>) -> Box<Self> {
-        ledger.change(|books| match sender {
-            Sender::Send(_) => books.accepted += 1,
-            Sender::Call { .. } => books.called += 1,
-        });
-        Box::new(Self { ledger: Arc::clone(ledger), sender: Some(sender), permit })
+impl TakenTogether {
+    pub(super) fn acked(&mut self, ledger: &Arc<Ledger>) {
+        match &mut self.acked {
+            Some((all, count)) if Arc::ptr_eq(all, ledger) => *count += 1,
+            _ => {
+                self.settle();
+                self.acked = Some((Arc::clone(ledger), 1));
+            }
+        }
     }
 
-    /// A caller that learns of the end of its call finds it in the books; and a dead letter that is in the books has
-    /// been reported.
-    fn resolve(&mut self, answer: Answer) {
-        match self.sender.take() {
-            None => {}
-            Some(Sender::Send(sent)) => {
-                let why = answer.of_send();
-                sent.lose(why);
-                self.ledger.change(|books| books.lost(why));
+    pub(super) fn returned(&mut self, permit: &mut HeldPermit) {
+        if let Some(all) = &mut self.permits {
+            if all.join(permit) {
+                return;
             }
-            Some(Sender::Call { message, answer: tell }) => {
-                self.ledger.change(|books| books.ended += 1);
-                tell(answer.of_call(message));
-            }
+            self.settle();
+        }
+        self.permits = Some(permit.pass_on());
+    }
+
+    /// Before permits are given back: whoever gets the room finds these messages counted.
+    fn settle(&mut self) {
+        if let Some((ledger, count)) = self.acked.take() {
+            ledger.change(|books| books.acked += count);
         }
     }
 }
 
-impl Receipt for UnderWay {
-    fn taken(&mut self) {
-        // After the books: whoever gets the room finds this message counted.
-        if let Some(Sender::Send(_)) = self.sender {
-            self.sender = None;
-            self.ledger.change(|books| books.acked += 1);
-        }
-        self.permit = None;
-    }
-
-    fn answer(mut self: Box<Self>, answer: Answer) {
-        self.resolve(answer);
-    }
-}
-
-impl Drop for UnderWay {
+impl Drop for TakenTogether {
     fn drop(&mut self) {
-        self.resolve(Answer::Unreachable);
-    }
-}
-
-impl Sent {
-    fn lose(self, why: Undelivered) {
-        let incidents = &self.mailbox.engine.incidents;
-        incidents.count(self.packet.message, 1, why);
-        if !self.from_hook {
-            incidents.tell_dead_letter(incidents.listener(), &DeadLetter { why, ..self.packet });
-        }
+        // The permits are dropped next.
+        self.settle();
     }
 }

@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use crate::event::{DeadLetter, Undelivered};
 use crate::id::InstanceId;
-use crate::mailbox::Mailbox;
-use crate::remote::ledger::{Ledger, Sender, Sent, UnderWay};
+use crate::remote::ledger::Ledger;
 use crate::remote::message::{RemoteMessage, RemotePort};
 use crate::remote::packet::{Answer, CallHeader, Carrier, Packet, Receipt};
 use crate::remote::partition::{Partition, Route, hash};
+use crate::remote::under_way::{Sender, Sent, UnderWay};
 use crate::remote::wire::Format;
 use crate::route::link_route::{BoundKey, LinkRoute};
 use crate::route::linked::{How, Outlet};
@@ -27,25 +27,24 @@ pub(super) struct Link<M> {
     pub(super) carrier: Arc<dyn Carrier>,
     /// Into how many partitions the keys are divided; `None` if the pool is served whole.
     pub(super) partitions: Option<u32>,
-    /// The instance whose state this is, and the mailbox of its thread.
+    /// The instance whose state this is.
     pub(super) instance: InstanceId,
-    pub(super) mailbox: Arc<Mailbox>,
     pub(super) of: PhantomData<fn(M)>,
 }
 
 impl<M: RemoteMessage> Outlet<M> for Link<M> {
     fn send(&self, message: M, how: How) {
         let How { permit, route, from_hook } = how;
-        let inside = permit.is_none();
+        let inside = !permit.is_held();
         let (instance, why) = (self.instance, Undelivered::Unreachable);
         let packet = DeadLetter { message: M::name(), variant: message.variant(), instance, why };
-        let sender = Sender::Send(Sent { packet, mailbox: Arc::clone(&self.mailbox), from_hook });
+        let sender = Sender::Send(Sent { packet, from_hook });
         let entry = UnderWay::new(&self.ledger, sender, permit);
         self.carry(message, entry, route, inside, None);
     }
 
     fn call(&self, message: M, port: M::Port, how: How, until: Option<Instant>) {
-        let inside = how.permit.is_none();
+        let inside = !how.permit.is_held();
         let answer = Box::new(|outcome| port.__answered(M::name(), outcome));
         let entry = UnderWay::new(&self.ledger, Sender::Call { message: M::name(), answer }, how.permit);
         let call = Some(CallHeader { until, depth: message.__depth(), or_send: false, queued: false });
@@ -73,7 +72,7 @@ impl<M: RemoteMessage> Link<M> {
             let (bytes, key) = (message.__encode(FORMAT)?, bound_key(stated.as_deref())?);
             let is_copy = matches!(stated.as_deref(), Some(LinkRoute::Copy));
             let route = if is_copy { Route::Copy } else { self.route(&message, key.as_deref()) };
-            Ok(Packet { bytes, format: FORMAT, call, inside, route, key })
+            Ok(Packet { bytes: bytes.into(), format: FORMAT, call, inside, route, key })
         };
         match packet() {
             Ok(packet) => {

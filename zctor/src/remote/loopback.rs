@@ -79,7 +79,7 @@ pub struct Loopback {
 struct To(Arc<End>);
 
 impl Carrier for To {
-    fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+    fn carry(&self, wire: &'static str, packet: Packet<'static>, receipt: Box<dyn Receipt>) {
         self.0.deliver(wire, packet, receipt);
     }
 }

@@ -1,18 +1,20 @@
 //! A packet: a message on its way to another engine, and the receipt by which its sender is told of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::CallError;
 use crate::event::Undelivered;
+use crate::remote::ledger::TakenTogether;
 use crate::remote::partition::Route;
 use crate::remote::wire::Format;
 
 /// A message as bytes, with all that the other side must know of it.
 #[derive(Debug)]
-pub struct Packet {
-    /// The message.
-    pub bytes: Vec<u8>,
+pub struct Packet<'a> {
+    /// The message. One that has arrived may lie where it was received, and is copied only if it has to wait.
+    pub bytes: Cow<'a, [u8]>,
     /// How it is written. Its reply is written alike.
     pub format: Format,
     /// For a call.
@@ -23,6 +25,12 @@ pub struct Packet {
     pub route: Route,
     /// The key that its client is bound to, in MessagePack: it beats that of the message.
     pub key: Option<Arc<[u8]>>,
+}
+
+impl Packet<'_> {
+    pub(super) fn into_owned(self) -> Packet<'static> {
+        Packet { bytes: Cow::Owned(self.bytes.into_owned()), ..self }
+    }
 }
 
 /// The conditions of a call.
@@ -43,10 +51,10 @@ pub struct CallHeader {
 /// Carries packets to the other side.
 pub trait Carrier: Send + Sync {
     /// Sends a packet to the pool of this name. It waits for nothing.
-    fn carry(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>);
+    fn carry(&self, wire: &'static str, packet: Packet<'static>, receipt: Box<dyn Receipt>);
     /// Has a message of a durable variant, which was sent and not called, kept until it is handled. It waits for nothing.
     /// A carrier that keeps none sends it.
-    fn store(&self, wire: &'static str, packet: Packet, receipt: Box<dyn Receipt>) {
+    fn store(&self, wire: &'static str, packet: Packet<'static>, receipt: Box<dyn Receipt>) {
         self.carry(wire, packet, receipt);
     }
 }
@@ -57,8 +65,31 @@ pub trait Receipt: Send {
     fn waits(&mut self) {}
     /// The message is in a mailbox. Of a send nothing more is told.
     fn taken(&mut self);
+    /// The same, for one of several receipts that are told so at once.
+    fn taken_with(&mut self, _others: &mut TakenTogether) {
+        self.taken();
+    }
     /// Tells the sender the outcome of a call, or why a send is in no mailbox.
     fn answer(self: Box<Self>, answer: Answer);
+}
+
+/// Sends of one sender that have come together, in MessagePack.
+#[expect(missing_debug_implementations, reason = "only crates that carry packets see it")]
+pub struct Pack<'a> {
+    /// The messages.
+    pub messages: Vec<&'a [u8]>,
+    /// Handlers have sent them.
+    pub inside: bool,
+    /// To which instances each goes.
+    pub route: Route,
+}
+
+/// The way back to the sender of a pack.
+pub trait PackReceipt {
+    /// That of the message at this place alone.
+    fn of(&self, place: usize) -> Box<dyn Receipt>;
+    /// All messages are in mailboxes. Nothing more is told.
+    fn taken(&self);
 }
 
 /// The answer of the other side to a packet.

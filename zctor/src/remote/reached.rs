@@ -73,12 +73,12 @@ impl fmt::Display for Reached {
 ///
 /// # Errors
 /// [`CallError::Unfit`]: it cannot be written.
-pub fn counted<M: RemoteMessage>(message: &M) -> Result<Packet, CallError> {
+pub fn counted<M: RemoteMessage>(message: &M) -> Result<Packet<'static>, CallError> {
     let format = Format::MessagePack;
     let bytes = message.__encode(format).map_err(|text| CallError::Unfit { message: M::name(), text })?;
     // Nobody waits for a handler.
     let call = Some(CallHeader { until: None, depth: 0, or_send: false, queued: false });
-    Ok(Packet { bytes, format, call, inside: false, route: Route::Copy, key: None })
+    Ok(Packet { bytes: bytes.into(), format, call, inside: false, route: Route::Copy, key: None })
 }
 
 /// The answer to such a packet.

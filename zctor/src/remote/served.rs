@@ -31,7 +31,7 @@ use crate::remote::feeder::Feeder;
 use crate::remote::key::of_bound_key;
 use crate::remote::ledger::Inbound;
 use crate::remote::message::{Answering, Called, RemoteMessage, Reply};
-use crate::remote::packet::{Answer, CallHeader, Packet, Receipt};
+use crate::remote::packet::{Answer, CallHeader, Pack, PackReceipt, Packet, Receipt};
 use crate::remote::partition::{Partition, Partitions, Route};
 use crate::remote::reached;
 use crate::remote::reply_task::answer_when_there;
@@ -43,7 +43,9 @@ use crate::sys::unwind::catch;
 /// A pool whose messages come as bytes, whatever their type.
 pub(super) trait Served: Send + Sync {
     /// Takes a packet in. Never waits.
-    fn deliver(self: Arc<Self>, packet: Packet, receipt: Box<dyn Receipt>, arrived: Inbound);
+    fn deliver(self: Arc<Self>, packet: Packet<'_>, receipt: Box<dyn Receipt>, arrived: Inbound);
+    /// Takes a pack in: see `pack.rs`. Never waits.
+    fn deliver_pack(self: Arc<Self>, pack: &Pack<'_>, receipt: &dyn PackReceipt, arrived: Inbound);
     fn message(&self) -> TypeId;
     fn partitions(&self) -> Option<&Partitions>;
 }
@@ -64,16 +66,20 @@ pub(super) struct ServedPool<M: RemoteMessage> {
 }
 
 impl<M: RemoteMessage> Served for ServedPool<M> {
-    fn deliver(self: Arc<Self>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: Inbound) {
-        let feeder = if packet.inside { &self.inside_feeder } else { &self.feeder };
-        if self.takes_at_once(&packet) && feeder.is_idle() {
+    fn deliver(self: Arc<Self>, packet: Packet<'_>, mut receipt: Box<dyn Receipt>, arrived: Inbound) {
+        let feeder = self.feeder_of(packet.inside);
+        if self.takes_at_once(packet.bytes.len(), packet.inside) && feeder.is_idle() {
             // A panic is that of a drop of the user's.
             drop(catch(|| self.feed(&self.pool_at_once, packet, receipt, &arrived)));
         } else {
-            let feeder = feeder.clone();
+            let (feeder, packet) = (feeder.clone(), packet.into_owned());
             receipt.waits();
             feeder.give(move || self.feed(&self.pool, packet, receipt, &arrived));
         }
+    }
+
+    fn deliver_pack(self: Arc<Self>, pack: &Pack<'_>, receipt: &dyn PackReceipt, arrived: Inbound) {
+        self.take_pack_in(pack, receipt, arrived);
     }
 
     fn message(&self) -> TypeId {
@@ -90,28 +96,27 @@ impl<M: RemoteMessage> ServedPool<M> {
     /// actor thread it would be sent as if by a handler, past every `mailbox_bound`; in a hook it would be that hook's,
     /// so nobody would be told of its loss, and its reply could not be polled; in a waker those that it wakes could
     /// deliver in turn, one inside the other.
-    fn takes_at_once(&self, packet: &Packet) -> bool {
+    pub(super) fn takes_at_once(&self, bytes: usize, inside: bool) -> bool {
         let is_own_code = !is_inside() && !Frame::current().is_user_code();
-        is_own_code && packet.bytes.len() <= LARGE && (packet.inside || !self.pool.is_bounded())
+        is_own_code && bytes <= LARGE && (inside || !self.pool.is_bounded())
     }
 
-    fn feed(&self, pool: &Client<M>, packet: Packet, mut receipt: Box<dyn Receipt>, arrived: &Inbound) {
-        match self.take_in(pool, packet) {
-            Err(answer) => receipt.answer(answer),
-            Ok(reply) => {
-                let answering = arrived.taken(reply.is_some());
-                receipt.taken();
-                if let Some(reply) = reply {
-                    answer_when_there(reply, receipt, answering);
-                }
-            }
-        }
+    pub(super) fn feeder_of(&self, inside: bool) -> &Feeder {
+        if inside { &self.inside_feeder } else { &self.feeder }
+    }
+
+    fn feed(&self, pool: &Client<M>, packet: Packet<'_>, receipt: Box<dyn Receipt>, arrived: &Inbound) {
+        tell(self.take_in(pool, packet), receipt, arrived);
+    }
+
+    pub(super) fn read(bytes: &[u8], format: Format) -> Result<M, Answer> {
+        M::__decode(bytes, format).map_err(|text| Answer::Unfit(of_variant(bytes, format, text)))
     }
 
     /// Puts a packet's message into a mailbox, and gives the reply that is to come.
-    fn take_in(&self, pool: &Client<M>, packet: Packet) -> Result<Option<Reply>, Answer> {
+    fn take_in(&self, pool: &Client<M>, packet: Packet<'_>) -> Result<Option<Reply>, Answer> {
         let Packet { bytes, format, call, inside, route, key } = packet;
-        let message = M::__decode(&bytes, format).map_err(|text| Answer::Unfit(of_variant(&bytes, format, text)))?;
+        let message = Self::read(&bytes, format)?;
         let bound = |bytes: Arc<[u8]>| Ok((M::__bound_key(&bytes)?, bytes));
         let key = key.map(bound).transpose().map_err(|text| Answer::Unfit(of_bound_key(text)))?;
         self.check(&message, route, key.as_ref().map(|(key, _)| key.partition))?;
@@ -132,7 +137,7 @@ impl<M: RemoteMessage> ServedPool<M> {
 
     /// Refuses a message with a key whose partition is not served here: another process has its state. `bound`: the hash
     /// of the key that its client is bound to.
-    fn check(&self, message: &M, route: Route, bound: Option<u64>) -> Result<(), Answer> {
+    pub(super) fn check(&self, message: &M, route: Route, bound: Option<u64>) -> Result<(), Answer> {
         let unfit = |text: &str| Err(Answer::Unfit(text.into()));
         let own = || bound.or_else(|| message.__key_hash());
         match (&self.partitions, route) {
@@ -173,7 +178,21 @@ impl<M: RemoteMessage> ServedPool<M> {
     }
 }
 
-fn send<M: RemoteMessage>(pool: &Client<M>, message: M, inside: bool) -> Result<(), Answer> {
+/// Step 4, and 5 of a call.
+pub(super) fn tell(outcome: Result<Option<Reply>, Answer>, mut receipt: Box<dyn Receipt>, arrived: &Inbound) {
+    match outcome {
+        Err(answer) => receipt.answer(answer),
+        Ok(reply) => {
+            let answering = arrived.taken(reply.is_some());
+            receipt.taken();
+            if let Some(reply) = reply {
+                answer_when_there(reply, receipt, answering);
+            }
+        }
+    }
+}
+
+pub(super) fn send<M: RemoteMessage>(pool: &Client<M>, message: M, inside: bool) -> Result<(), Answer> {
     let sent = if inside { as_inside(|| pool.send(message)) } else { pool.send(message) };
     sent.map_err(|refused: SendError<M>| match refused {
         SendError::Full(_) => Answer::Full,

@@ -20,9 +20,15 @@ pub enum Format {
 /// How deep a value may be nested. Deeper bytes are refused before they can overflow the stack. JSON has the same limit.
 const DEEPEST: usize = 128;
 
+/// Most messages are no longer, and are written without a second allocation.
+const SMALL: usize = 128;
+
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, format: Format) -> Result<Vec<u8>, Arc<str>> {
     match format {
-        Format::MessagePack => refused(|| rmp_serde::to_vec_named(value)),
+        Format::MessagePack => refused(|| {
+            let mut bytes = Vec::with_capacity(SMALL);
+            rmp_serde::encode::write_named(&mut bytes, value).map(|()| bytes)
+        }),
         Format::Json => refused(|| serde_json::to_vec(value)),
     }
 }

@@ -26,8 +26,8 @@ use arc_swap::ArcSwap;
 
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
+use crate::mailbox::account::Block;
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::reply::cancellation::Cancellation;
@@ -47,26 +47,62 @@ pub(crate) trait Outlet<M: Payload>: Send + Sync {
 
 /// How a message came to a link.
 pub(crate) struct How {
-    /// The permit of a message from outside. A message from inside has none, and no bound holds it back.
-    pub(crate) permit: Option<HeldPermit>,
+    pub(crate) permit: HeldPermit,
     /// Where it goes, if its sender says so.
     pub(crate) route: Option<Arc<LinkRoute>>,
     /// A hook has sent it: its loss is counted, and no hook is told.
     pub(crate) from_hook: bool,
 }
 
-/// The permit of a message in the mailbox of a link. The message keeps it beyond that mailbox, until it is in one on the
-/// other side: so that senders here wait while there is no room there. Dropping it gives it back.
-pub(crate) struct HeldPermit(pub(crate) Arc<Mailbox>);
+/// The mailbox of a link that a message has come by, and the permit that the message holds there. It keeps that beyond the
+/// mailbox, until it is in one on the other side: so that senders here wait while there is no room there. Dropping it gives
+/// the permit back.
+///
+/// A message from inside has no permit, and no bound holds it back. Several messages may have theirs together.
+pub(crate) struct HeldPermit {
+    mailbox: Arc<Mailbox>,
+    permits: usize,
+}
+
+impl HeldPermit {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, is_from_outside: bool) -> Self {
+        Self { mailbox, permits: usize::from(is_from_outside) }
+    }
+
+    pub(crate) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Whether the message is from outside, and still holds it.
+    pub(crate) fn is_held(&self) -> bool {
+        self.permits > 0
+    }
+
+    /// Lets go of what it holds, to be given back by another.
+    pub(crate) fn pass_on(&mut self) -> Self {
+        Self { mailbox: Arc::clone(&self.mailbox), permits: take(&mut self.permits) }
+    }
+
+    /// Takes over what another one of the same mailbox holds. `false` if it is of another mailbox.
+    pub(crate) fn join(&mut self, other: &mut Self) -> bool {
+        let is_same = Arc::ptr_eq(&self.mailbox, &other.mailbox);
+        if is_same {
+            self.permits += take(&mut other.permits);
+        }
+        is_same
+    }
+}
 
 impl Drop for HeldPermit {
     fn drop(&mut self) {
-        self.0.give_back(1);
+        if self.permits > 0 {
+            self.mailbox.give_back(self.permits);
+        }
     }
 }
 
 /// The outlet of a link, as its mailbox keeps it, and the block that holds the link's account. The link's state owns
-/// the outlet, which holds the mailbox.
+/// the outlet.
 struct KnownOutlet<M> {
     /// The outlet of the link's latest state: a link may be built again.
     outlet: ArcSwap<Weak<dyn Outlet<M>>>,
@@ -103,7 +139,7 @@ pub(crate) fn make_known<M: Payload>(mailbox: &Mailbox, outlet: &Arc<dyn Outlet<
 }
 
 fn from_outside<M: Payload>(endpoint: &Endpoint<M>, route: Option<Arc<LinkRoute>>) -> How {
-    How { permit: Some(HeldPermit(Arc::clone(&endpoint.mailbox))), route, from_hook: in_hook() }
+    How { permit: HeldPermit::new(Arc::clone(&endpoint.mailbox), true), route, from_hook: in_hook() }
 }
 
 /// A message, a call or a batch for a link.

@@ -53,29 +53,18 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         place.into_iter().for_each(|mail| divert_here(local, mail));
         return messages.max(1) as usize;
     };
-    if let MailContents::Order(order) = mail.contents {
-        obey(local, instance, mail, order, depth);
-        return 1;
-    }
+    let envelope = match &mut mail.contents {
+        MailContents::Envelope(envelope) => envelope,
+        MailContents::Order(order) => {
+            let order = *order;
+            obey(local, instance, mail, order, depth);
+            return 1;
+        }
+    };
     let comes_back = messages as usize > budget;
     if comes_back {
         local.hosting.borrow_mut().queue.in_hand += 1;
     }
-    let all_done = handle(local, instance, mail, budget);
-    if comes_back {
-        local.hosting.borrow_mut().queue.in_hand -= 1;
-    }
-    let mut done = messages;
-    if !all_done {
-        done -= place.map_or(0, |mail| put_back(local, mail, depth));
-    }
-    done.max(1) as usize
-}
-
-/// Has an instance handle the messages of mail, at most `budget` of them. `false` if some are left.
-#[inline(always)]
-fn handle(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &mut Mail, budget: usize) -> bool {
-    let MailContents::Envelope(envelope) = &mut mail.contents else { return true };
     let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
     let serving = Serving { budget, permitted: mail.permitted, in_spans };
     let content = envelope.content();
@@ -87,20 +76,18 @@ fn handle(local: &Rc<Local>, instance: Rc<dyn Instance>, mail: &mut Mail, budget
         MailKind::CancellableCall => measured(local, mail.to, || instance.handle_call(local, serving, content, true)),
         MailKind::Bundle => unreachable!("it is taken apart where it is taken in"),
     };
+    if comes_back {
+        local.hosting.borrow_mut().queue.in_hand -= 1;
+    }
+    let mut done = messages;
     if !all_done {
         spans::forget();
+        if let Some(left) = place.and_then(|mail| keep(local, mail)) {
+            done -= left.messages;
+            local.hosting.borrow_mut().queue.put_back(depth, left);
+        }
     }
-    all_done
-}
-
-/// Puts mail that its instance did not take back to its place in the queue, if it belongs there (`keep`). Gives the
-/// number of messages in it then.
-#[cold]
-fn put_back(local: &Local, mail: Mail, depth: u16) -> u32 {
-    let Some(left) = keep(local, mail) else { return 0 };
-    let messages = left.messages;
-    local.hosting.borrow_mut().queue.put_back(depth, left);
-    messages
+    done.max(1) as usize
 }
 
 /// Has mail handled, and ends the measurement of its last handler, if that is measured.
@@ -119,14 +106,29 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     // Read first: once the message is taken out, its place in the inner queue is lost.
     let takes_messages = instance.common().phase.get() == Phase::Live && !local.mailbox.engine.edge.is_sealed();
     if !takes_messages {
-        put_back(local, order, depth);
+        if let Some(order) = keep(local, order) {
+            local.hosting.borrow_mut().queue.put_back(depth, order);
+        }
         return;
     }
     let slot = order.to;
     let Some(mut mail) = local.mailbox.resolve(order) else { return write_off(local, slot, 1) };
-    if !handle(local, Rc::clone(instance), &mut mail, 1) {
-        // The edge was sealed this very moment.
-        put_back(local, mail, depth);
+    let MailContents::Envelope(envelope) = &mut mail.contents else { return };
+    let in_spans = InSpans::receive(mail.from_hook, || envelope.sent_from());
+    let serving = Serving { budget: 1, permitted: false, in_spans };
+    let (content, instance) = (envelope.content(), Rc::clone(instance));
+    let is_done = match mail.kind {
+        MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
+        MailKind::Call => measured(local, slot, || instance.handle_call(local, serving, content, false)),
+        MailKind::CancellableCall => measured(local, slot, || instance.handle_call(local, serving, content, true)),
+        MailKind::Bundle => unreachable!("the inner queue has none"),
+    };
+    // The edge was sealed this very moment.
+    if !is_done {
+        spans::forget();
+        if let Some(left) = keep(local, mail) {
+            local.hosting.borrow_mut().queue.put_back(depth, left);
+        }
     }
 }
 
