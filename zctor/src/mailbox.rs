@@ -36,6 +36,7 @@ mod tally;
 pub(crate) mod waits;
 pub(crate) mod watchers;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ptr;
 use std::sync::Arc;
@@ -141,12 +142,28 @@ impl Mailbox {
     /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.
     #[inline(always)]
     pub(crate) fn push(&self, mail: Mail) -> Option<Mail> {
-        self.queue.push(mail).map(|late| self.release(late))
+        let pusher = mail.number;
+        if self.queue.push(mail) { None } else { self.take_back(pusher) }
+    }
+
+    /// Takes back mail that came too late.
+    #[cold]
+    fn take_back(&self, pusher: u64) -> Option<Mail> {
+        self.queue.take_back(pusher).map(|own| self.release(own))
     }
 
     /// As `push`, for a batch, which counts for as many messages as it holds.
     pub(crate) fn push_batch(&self, mail: Mail) -> Option<Mail> {
-        self.queue.push_batch(mail).map(|late| self.release(late))
+        self.queue.count_batch(&mail);
+        self.push(mail)
+    }
+
+    /// As `push`, for mail to several instances of the thread: all of it is in, or all of it comes back.
+    pub(crate) fn push_bundle(&self, mail: VecDeque<Mail>) -> VecDeque<Mail> {
+        debug_assert!(
+            mail.iter().all(|one| !one.permitted && Some(one.number) == mail.front().map(|mail| mail.number))
+        );
+        Mail::bundle(mail).and_then(|bundle| self.push_batch(bundle)).map(Mail::unbundled).unwrap_or_default()
     }
 
     /// Adds mail from inside to the inner queue. Gives it back if the mailbox has closed or the turn was another's, or

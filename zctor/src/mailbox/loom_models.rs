@@ -159,7 +159,7 @@ fn a_bundle_is_found_once_and_as_a_whole_when_the_mailbox_closes() {
         let bundler = {
             let (mailbox, fates) = (Arc::clone(&mailbox), fates.clone());
             spawn(move || {
-                let late = mailbox.queue.push_bundle(VecDeque::from([mail(1, &fates[0]), mail(1, &fates[1])]));
+                let late = mailbox.push_bundle(VecDeque::from([mail(1, &fates[0]), mail(1, &fates[1])]));
                 assert!(late.is_empty() || late.len() == 2, "it was torn");
                 late.into_iter().zip(&fates).for_each(|(back, fate)| give_back(back, fate));
             })

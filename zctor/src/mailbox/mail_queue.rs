@@ -22,7 +22,6 @@
 //!    that. A closer and a sender whose mail came too late take theirs off `batched`.
 //! 4. A message that was taken counts until it is done with (`Meter::in_hand`).
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -51,13 +50,13 @@ impl MailQueue {
         Self { sender, receiver, parker, batched: CachePadded(AtomicUsize::new(0)), late: Mutex::default() }
     }
 
-    /// Puts mail in and wakes the thread. Mail that came too late, behind the close, is given back.
+    /// Step 1: puts mail in and wakes the thread. `false` if it came behind the close: then its sender takes it back.
     #[inline(always)]
-    pub(super) fn push(&self, mail: Mail) -> Option<Mail> {
-        let pusher = mail.number;
-        debug_assert!(pusher != 0 || matches!(mail.contents, MailContents::Order(_)), "nobody could take it back");
+    pub(super) fn push(&self, mail: Mail) -> bool {
+        let is_order = matches!(mail.contents, MailContents::Order(_));
+        debug_assert!(mail.number != 0 || is_order, "nobody could take it back");
         self.put(mail);
-        if self.wake() { None } else { self.take_back(pusher) }
+        self.wake()
     }
 
     /// The first half of step 1: puts mail in.
@@ -75,9 +74,8 @@ impl MailQueue {
 
     /// Steps 3 and 4, for a sender whose push found the queue closed. The closer emptied it under the same lock and found
     /// what was pushed in time. Mail that came later is still there; it belongs to the senders that pushed it, each of
-    /// which comes here.
-    #[cold]
-    fn take_back(&self, pusher: u64) -> Option<Mail> {
+    /// which comes here. `None` if the closer found its mail.
+    pub(super) fn take_back(&self, pusher: u64) -> Option<Mail> {
         let mut late = lock(&self.late);
         let mut orders = Vec::new();
         while let Ok(mail) = self.receiver.try_recv() {
@@ -91,20 +89,10 @@ impl MailQueue {
         own
     }
 
-    /// As `push`, for a batch, which counts for as many messages as it holds.
-    pub(super) fn push_batch(&self, mail: Mail) -> Option<Mail> {
+    /// Adds a batch or a bundle to `batched`, before it is pushed.
+    pub(super) fn count_batch(&self, mail: &Mail) {
         // Relaxed: a statistic.
         self.batched.fetch_add(mail.messages.saturating_sub(1) as usize, Ordering::Relaxed);
-        self.push(mail)
-    }
-
-    /// As `push`, for mail to several instances of the thread, which holds no permits: all of it is in, or all of it
-    /// comes back.
-    pub(crate) fn push_bundle(&self, mail: VecDeque<Mail>) -> VecDeque<Mail> {
-        debug_assert!(
-            mail.iter().all(|one| !one.permitted && Some(one.number) == mail.front().map(|mail| mail.number))
-        );
-        Mail::bundle(mail).and_then(|bundle| self.push_batch(bundle)).map(Mail::unbundled).unwrap_or_default()
     }
 
     /// Step 2: closes the queue. Gives the mail that was in it, for which the caller finds another receiver or none.

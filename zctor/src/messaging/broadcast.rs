@@ -194,7 +194,7 @@ impl<M: Payload> Sent<M> {
         for ((endpoint, _), copy) in neighbours.iter().zip(copies) {
             self.missed.extend(endpoint.join_bundle::<WATCHED>(copy, &mut bundle));
         }
-        self.missed.extend(mailbox.queue.push_bundle(bundle).into_iter().filter_map(taken_back));
+        self.missed.extend(mailbox.push_bundle(bundle).into_iter().filter_map(taken_back));
         self.reached += neighbours.len() - (self.missed.len() - missed_before);
     }
 }
