@@ -108,13 +108,16 @@ fn calls_that_other_processes_get_are_answered_while_one_process_hangs() {
                         assert_eq!(reply, number + 1);
                         answered += 1;
                     }
-                    Err(CallError::Timeout { begun: true, .. }) => late += 1,
+                    Err(CallError::Timeout { .. }) => late += 1,
                     other => panic!("{other:?}"),
                 }
             }
         }
         proxy.stall(false);
-        assert!(calls.flush(LIMIT).is_balanced());
+        // A call whose caller has given up may still be under way, and a flush waits for sends alone.
+        while !calls.books().is_balanced() {
+            thread::yield_now();
+        }
         drop(processes);
     });
 }
