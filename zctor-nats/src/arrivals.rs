@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::connection::{Command, Handed};
+use crate::connection::Command;
 use crate::wire::{self, Origin};
 
 /// Between two looks at the calls that are not answered.
@@ -27,11 +27,11 @@ const PAUSE: Duration = Duration::from_millis(5);
 const MOST: usize = 64;
 
 /// The packets.
+#[derive(Default)]
 pub(crate) struct Arrivals {
     packets: Mutex<Packets>,
     begun: Notify,
     has_calls: Notify,
-    handed: Arc<Handed>,
 }
 
 #[derive(Default)]
@@ -43,10 +43,6 @@ struct Packets {
 }
 
 impl Arrivals {
-    pub(crate) fn new(handed: Arc<Handed>) -> Self {
-        Self { packets: Mutex::default(), begun: Notify::new(), has_calls: Notify::new(), handed }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Packets> {
         self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,12 +59,9 @@ impl Arrivals {
         packets.waiting.remove(&origin);
         packets.calls.insert(origin, false);
         match packets.calls.len() {
-            1 => {
-                self.has_calls.notify_one();
-                self.handed.single();
-            }
+            1 => self.has_calls.notify_one(),
             MOST.. => return packets.calls.drain().map(|(origin, _)| origin).collect(),
-            _ => self.handed.several(),
+            _ => {}
         }
         Vec::new()
     }
@@ -146,7 +139,7 @@ mod tests {
         const MANY: u64 = 200_000;
         const MOST_BYTES: usize = 4_096;
         let (commands, mut orders) = tokio::sync::mpsc::unbounded_channel();
-        let arrived = Arrivals::new(Arc::default());
+        let arrived = Arrivals::default();
         (0..MANY).for_each(|number| arrived.note(packet(number)));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let told = runtime.block_on(async {
@@ -164,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_call_is_acknowledged_if_no_answer_comes_soon() {
-        let arrived = Arrivals::new(Arc::default());
+        let arrived = Arrivals::default();
         for number in 1..3 {
             arrived.note(packet(number));
         }
@@ -182,7 +175,7 @@ mod tests {
 
     #[test]
     fn many_calls_are_acknowledged_at_once() {
-        let arrived = Arrivals::new(Arc::default());
+        let arrived = Arrivals::default();
         let mut due = Vec::new();
         for number in 0..MOST as u64 {
             assert!(due.is_empty());
@@ -199,7 +192,7 @@ mod tests {
     /// Issue #17: a number that came twice was counted twice, and the looks had no end.
     #[test]
     fn a_call_whose_number_comes_twice_is_one() {
-        let arrived = Arrivals::new(Arc::default());
+        let arrived = Arrivals::default();
         arrived.note(packet(1));
         for _ in 0..2 {
             assert!(arrived.take_call(packet(1)).is_empty());

@@ -7,7 +7,6 @@
 mod orders;
 mod said;
 mod sending;
-mod spin;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -28,7 +27,6 @@ use crate::authority::Authority;
 use crate::connect::connect;
 use crate::connection::orders::Orders;
 use crate::connection::said::Said;
-pub(crate) use crate::connection::spin::Handed;
 use crate::error::{BridgeError, Operation, without_password};
 use crate::heard::{Hearing, read_refusal};
 use crate::owners;
@@ -240,13 +238,12 @@ async fn run(
     orders: UnboundedReceiver<Command>,
     tell: &mpsc::Sender<Result<Session, BridgeError>>,
 ) {
-    let handed = Arc::<Handed>::default();
-    let under_way = Arc::new(UnderWay::new(settings.ack_wait, Arc::clone(&handed)));
+    let under_way = Arc::new(UnderWay::new(settings.ack_wait));
     let outgoing = match Outgoing::start(&settings, &end, &under_way).await {
         Ok(outgoing) => outgoing,
         Err(error) => return drop(tell.send(Err(error))),
     };
-    let arrived = Arc::new(Arrivals::new(Arc::clone(&handed)));
+    let arrived = Arc::new(Arrivals::default());
     tokio::spawn({
         let under_way = Arc::clone(&under_way);
         async move { under_way.expire().await }
@@ -262,7 +259,7 @@ async fn run(
     });
     let (client, state, hearing) = (outgoing.client.clone(), Arc::clone(&outgoing.state), outgoing.hearing.clone());
     drop(tell.send(Ok(Session { client, runtime: Handle::current(), state, hearing })));
-    outgoing.carry_out(Orders::new(orders, handed), &end, &arrived, &commands).await;
+    outgoing.carry_out(Orders::new(orders), &end, &arrived, &commands).await;
     under_way.lose_all();
 }
 

@@ -9,8 +9,6 @@ use tokio::sync::Notify;
 use zctor::now;
 use zctor::remote::transport::{Answer, Receipt, TakenTogether};
 
-use crate::connection::Handed;
-
 struct Unacknowledged {
     receipt: Box<dyn Receipt>,
     subject: Subject,
@@ -31,12 +29,11 @@ pub(crate) struct UnderWay {
     begun: Notify,
     /// The subjects whose last calls had their replies soon, whatever their variants.
     soon: Mutex<BTreeSet<Subject>>,
-    handed: Arc<Handed>,
 }
 
 impl UnderWay {
-    pub(crate) fn new(ack_wait: Duration, handed: Arc<Handed>) -> Self {
-        Self { packets: Mutex::default(), ack_wait, begun: Notify::new(), soon: Mutex::default(), handed }
+    pub(crate) fn new(ack_wait: Duration) -> Self {
+        Self { packets: Mutex::default(), ack_wait, begun: Notify::new(), soon: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Unacknowledged>> {
@@ -125,11 +122,7 @@ impl UnderWay {
             answers.filter_map(|(number, answer)| Some((packets.remove(&number)?, answer))).collect()
         };
         self.note(answered.iter().map(|(packet, answer)| (packet, answer)).filter(|(packet, _)| packet.is_call));
-        let is_single = matches!(&answered[..], [(packet, _)] if packet.is_call) && self.lock().is_empty();
         answered.into_iter().for_each(|(packet, answer)| packet.receipt.answer(answer));
-        if is_single {
-            self.handed.single();
-        }
     }
 
     /// The connection is gone: nobody will answer the calls that it carried. Sends may be acknowledged by the next one.
@@ -220,7 +213,7 @@ mod tests {
     #[test]
     fn calls_are_answered_soon_as_long_as_the_last_one_had_its_reply_soon() {
         let (tell, told) = mpsc::channel();
-        let table = UnderWay::new(Duration::from_secs(1), Arc::default());
+        let table = UnderWay::new(Duration::from_secs(1));
         let are_soon = |subject: &str| table.are_calls_answered_soon(&subject.into());
         assert!(!are_soon("a"), "none was answered");
         let reply = || Answer::Reply(Vec::new());
@@ -254,7 +247,7 @@ mod tests {
     fn calls_whose_time_is_up_leave_nothing() {
         const MANY: u64 = 10_000;
         let (tell, told) = mpsc::channel();
-        let table = UnderWay::new(Duration::from_secs(1), Arc::default());
+        let table = UnderWay::new(Duration::from_secs(1));
         for number in 0..MANY {
             add(&table, number, &tell, Some(now()));
         }
@@ -274,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_under_way_is_lost_with_the_table() {
         let (tell, told) = mpsc::channel();
-        let table = UnderWay::new(Duration::from_secs(1), Arc::default());
+        let table = UnderWay::new(Duration::from_secs(1));
         add(&table, 1, &tell, None);
         drop(table);
         assert!(matches!(told.try_recv(), Ok(Answer::Lost)));

@@ -1,15 +1,9 @@
 //! The commands of a connection, in batches: what a batch says to other bridges goes out together, at its end.
 
-use std::sync::Arc;
-use std::time::Instant;
-
 use async_nats::Subject;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::coop::consume_budget;
-use tokio::task::yield_now;
-use zctor::now;
 
-use crate::connection::spin::{Handed, Spin};
 use crate::connection::{Command, Outbound};
 use crate::pack::{Next, gather};
 
@@ -22,13 +16,11 @@ pub(super) struct Orders {
     follows: Option<Command>,
     /// How many more commands the batch may have.
     left: usize,
-    handed: Arc<Handed>,
-    spin: Spin,
 }
 
 impl Orders {
-    pub(super) fn new(from: UnboundedReceiver<Command>, handed: Arc<Handed>) -> Self {
-        Self { from, follows: None, left: 0, handed, spin: Spin::new() }
+    pub(super) fn new(from: UnboundedReceiver<Command>) -> Self {
+        Self { from, follows: None, left: 0 }
     }
 
     /// Waits for a command, the first of a batch. `None`: no more will come.
@@ -39,38 +31,7 @@ impl Orders {
             consume_budget().await;
             return self.follows.take();
         }
-        loop {
-            let handed = Arc::clone(&self.handed);
-            tokio::select! {
-                biased;
-                command = self.from.recv() => {
-                    self.spin.came();
-                    return command;
-                }
-                is_single = handed.told() => {
-                    if let Some(until) = self.spin.begin().filter(|_| is_single) {
-                        match self.look(until).await {
-                            None => self.spin.failed(),
-                            command => return command,
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// A spin: looks for a command until then.
-    async fn look(&mut self, until: Instant) -> Option<Command> {
-        loop {
-            // All that has come from the network is done meanwhile.
-            yield_now().await;
-            if let Ok(command) = self.from.try_recv() {
-                return Some(command);
-            }
-            if now() >= until {
-                return None;
-            }
-        }
+        self.from.recv().await
     }
 
     /// The next command of the batch, if there is one.
@@ -105,7 +66,7 @@ mod tests {
             drop(commands.send(Command::Packet(packet)));
         }
         drop(commands);
-        let (mut orders, mut out) = (Orders::new(from, Arc::default()), Vec::new());
+        let (mut orders, mut out) = (Orders::new(from), Vec::new());
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         while let Some(first) = runtime.block_on(orders.begin()) {
             let (mut next, mut carried_out) = (Some(first), 0);
