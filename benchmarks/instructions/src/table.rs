@@ -29,8 +29,8 @@ pub(crate) struct Allowed {
 impl Allowed {
     /// In the library without features, and in one that could be simulated.
     pub(crate) const USUAL: Self = Self { percent: ALLOWED_PERCENT, instructions: 0.0 };
-    /// With the feature `observe`, while nobody observes.
-    pub(crate) const UNOBSERVED: Self = Self { percent: 1.0, instructions: 0.0 };
+    /// With the feature `observe`, while nobody observes: one in a hundred; by another one the counts differ from run to run.
+    pub(crate) const UNOBSERVED: Self = Self { percent: 2.0, instructions: 0.0 };
     /// With the feature `tracing`, while no subscriber listens; by one in a hundred the counts differ from run to run.
     pub(crate) const UNHEARD: Self = Self { percent: 1.0, instructions: 12.0 };
 
@@ -196,7 +196,7 @@ mod tests {
             compare(&committed, &counted.rows, &|_| true, allowed).faults.len()
         };
         assert_eq!((faults(Allowed::UNHEARD, 314.9, 427.9), faults(Allowed::UNHEARD, 315.1, 428.1)), (0, 2));
-        assert_eq!((faults(Allowed::UNOBSERVED, 302.0, 403.0), faults(Allowed::UNOBSERVED, 304.0, 405.0)), (0, 2));
+        assert_eq!((faults(Allowed::UNOBSERVED, 305.9, 407.9), faults(Allowed::UNOBSERVED, 306.1, 408.1)), (0, 2));
     }
 
     #[test]
