@@ -5,8 +5,7 @@
 //! fail under.
 
 use std::any::{Any, TypeId};
-use std::collections::VecDeque;
-use std::sync::atomic::{self, Ordering};
+use std::sync::atomic;
 
 use loom::thread::spawn;
 
@@ -17,7 +16,6 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::mailbox::mail::SentAs;
 use crate::sys::spin::Spin;
-use crate::sys::sync::lock;
 
 /// The fate of an envelope. The counts are not loom's: they are read when all threads are joined.
 #[derive(Default)]
@@ -106,8 +104,8 @@ fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
         let (discarded, given_back) = (fate.discarded.load(Ordering::Relaxed), fate.given_back.load(Ordering::Relaxed));
         assert_eq!(discarded + given_back, 1, "discarded {discarded} times, given back {given_back} times");
     }
-    assert!(mailbox.queue.is_empty());
-    assert!(lock(&mailbox.queue.late).is_empty());
+    assert!(mailbox.is_empty());
+    assert!(lock(&mailbox.late).is_empty());
 }
 
 /// Caught, each by an envelope found nowhere: `close` without the lock of `late`, or that empties before it closes;
