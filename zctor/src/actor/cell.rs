@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actor::attachments::Attachments;
 use crate::client::message::Message;
 use crate::id::Slot;
-use crate::mailbox::counters::{Account, Block};
+use crate::mailbox::account::{Account, Block};
 use crate::route::endpoint::Endpoint;
 use crate::thread::local::Local;
 use crate::thread::phase::{Common, Requested};

@@ -28,7 +28,7 @@ use crate::actor::to_itself;
 use crate::client::message::Message;
 use crate::error::SpawnError;
 use crate::id::{Birth, Slot};
-use crate::mailbox::counters::Block;
+use crate::mailbox::account::Block;
 use crate::mailbox::envelope::Serving;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{AnyHook, Call, OnUndelivered, WeakHook};

@@ -25,7 +25,7 @@ use crate::actor::restart::{Decision, History, Restart};
 use crate::event::{AfterPanic, End, Ended, PanicEvent, PanicOrigin, Restarted};
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
-use crate::mailbox::counters::Account;
+use crate::mailbox::account::Account;
 use crate::report::instances::BackingOff;
 use crate::route::location::Location;
 use crate::route::pools::{AnyPool, Pools};
@@ -316,7 +316,9 @@ fn tell(
     next: AfterPanic,
 ) {
     let (id, message, text) = (instance.location().id(), instance.message(), Arc::clone(text));
-    local.mailbox.tell_panic(&PanicEvent { instance: id, message, origin, text, in_window, next });
+    let panic = PanicEvent { instance: id, message, origin, text, in_window, next };
+    local.mailbox.engine.incidents.tell_panicked(&panic);
+    local.mailbox.roster.tell_panic(&panic);
 }
 
 /// As `tell`, of a panic that changes nothing.

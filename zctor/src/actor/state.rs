@@ -14,7 +14,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Failure, Rebuild};
 use crate::actor::recovery::{Hook, Recover, run_part};
 use crate::error::BoxError;
-use crate::mailbox::counters::Account;
+use crate::mailbox::account::Account;
 use crate::route::location::Location;
 use crate::sys::unwind::run_user;
 use crate::thread::local::Local;

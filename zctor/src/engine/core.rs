@@ -2,7 +2,7 @@
 //!
 //! Quiet, after Mattern's double counting (1987):
 //!
-//! 1. Each thread numbers its spells of work and of rest: `Mailbox::begin_rest` and `Mailbox::end_rest`.
+//! 1. Each thread numbers its spells of work and of rest: `Meter::begin_rest` and `Meter::end_rest`.
 //! 2. Two rounds look at all threads. The inside is quiet if both rounds find every thread at rest with an empty
 //!    mailbox, and each thread in the same spell of rest (`are_quiet`, with the proof).
 //! 3. A thread that comes to rest wakes the waiters, if there are any (`came_to_rest`). A waiter first counts itself

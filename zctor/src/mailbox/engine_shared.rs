@@ -1,6 +1,7 @@
 //! The part of an engine that its mailboxes and pools share: its edge, its settings, its records of rare events, and the
 //! callers that an abandonment wakes.
 
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -11,6 +12,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::handling_times::Observed;
 use crate::mailbox::sends::Sends;
 use crate::mailbox::waits::{OutsideThread, Waits};
+use crate::sys::frame;
 use crate::sys::simulated::WorldId;
 use crate::sys::spin::Spin;
 use crate::sys::sync::{AtomicU8, Mutex, lock};
@@ -57,6 +59,17 @@ impl EngineShared {
             waiters: Mutex::default(),
             callers: Waits::default(),
         }
+    }
+
+    /// The address by which its threads know it (`sys/frame.rs`).
+    pub(crate) fn address(&self) -> usize {
+        ptr::from_ref(self) as usize
+    }
+
+    /// Whether the current thread is an actor thread of this engine, or runs carried code of it.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        frame::is_in_engine(self.address())
     }
 
     /// With a record of which types send to which.

@@ -27,8 +27,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::event::Undelivered;
-use crate::id::Slot;
-use crate::mailbox::mail::{Mail, MailKind, Order};
+use crate::id::{InstanceId, Slot, ThreadId};
+use crate::mailbox::dead_letters::Incidents;
+use crate::mailbox::envelope::Undeliverable;
+use crate::mailbox::mail::{Mail, MailContents, MailKind, Order};
+use crate::mailbox::mail_queue::MailQueue;
 use crate::report::RoomStats;
 use crate::sys::sync::{Mutex, MutexGuard, lock};
 
@@ -106,6 +109,7 @@ pub(crate) struct ConflationKey {
 
 /// The messages and calls from inside that wait for the instances of one thread.
 pub(crate) struct InnerQueue {
+    thread: ThreadId,
     bound: usize,
     pub(crate) policy: Inner,
     waiting: Mutex<InnerState>,
@@ -113,8 +117,8 @@ pub(crate) struct InnerQueue {
 
 /// The queue behind its lock. Mail has numbers in the order of arrival.
 #[derive(Default)]
-pub(super) struct InnerState {
-    pub(super) is_closed: bool,
+struct InnerState {
+    is_closed: bool,
     arrivals: u64,
     mail: BTreeMap<u64, Queued>,
     instances: HashMap<Slot, PerInstance>,
@@ -135,7 +139,7 @@ struct PerInstance {
 }
 
 /// The outcome for mail that was to be added.
-pub(super) enum Added {
+enum Added {
     /// It waits. An order for it is to be pushed, or there is one.
     Waits { needs_order: bool },
     /// It waits, and this is lost.
@@ -147,11 +151,11 @@ pub(super) enum Added {
 }
 
 impl InnerQueue {
-    pub(crate) fn new(bound: usize, policy: Inner) -> Self {
-        Self { bound: bound.max(1), policy, waiting: Mutex::default() }
+    pub(super) fn new(thread: ThreadId, bound: usize, policy: Inner) -> Self {
+        Self { thread, bound: bound.max(1), policy, waiting: Mutex::default() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, InnerState> {
+    fn lock(&self) -> MutexGuard<'_, InnerState> {
         lock(&self.waiting)
     }
 
@@ -170,8 +174,51 @@ impl InnerQueue {
         RoomStats { bound: self.bound, taken: self.lock().mail.len(), waiting: 0 }
     }
 
+    /// Step 2: adds mail from inside, and pushes an order for it into `queue`, if it needs one. Gives the mail back if
+    /// the mailbox has closed or the turn was another's, or with `Err` if there is no room.
+    pub(super) fn push(
+        &self,
+        queue: &MailQueue,
+        incidents: &Incidents,
+        mail: Mail,
+        same: Option<ConflationKey>,
+        take_turn: &dyn Fn() -> bool,
+    ) -> Result<Option<Mail>, Mail> {
+        let (to, kind) = (mail.to, mail.kind);
+        let mut waiting = self.lock();
+        let (needs_order, lost) = match self.add(&mut waiting, mail, same, take_turn) {
+            Added::Waits { needs_order } => (needs_order, None),
+            Added::InPlaceOf { lost, why, needs_order } => {
+                incidents.count(lost.name(), 1, why); // step 6
+                (needs_order, Some((lost, why)))
+            }
+            Added::Full(mail) => return Err(mail),
+            Added::Back(mail) => return Ok(Some(mail)),
+        };
+        if needs_order {
+            queue.put(Mail::to_take(to, kind));
+        }
+        drop(waiting);
+        if needs_order {
+            // If the mailbox has closed meanwhile, the order was found there.
+            let _ = queue.wake();
+        }
+        if let Some((lost, why)) = lost {
+            self.tell_of(lost, why, incidents);
+        }
+        Ok(None)
+    }
+
+    /// Step 6: tells of mail that was lost and counted.
+    fn tell_of(&self, mut lost: Mail, why: Undelivered, incidents: &Incidents) {
+        let instance = InstanceId { thread: self.thread, slot: lost.to };
+        if let MailContents::Envelope(envelope) = &mut lost.contents {
+            envelope.discard(Undeliverable { incidents, instance, why, from_hook: lost.from_hook });
+        }
+    }
+
     /// Step 2, under the lock. `take_turn` moves the turn of the pool; `false` if that was another's meanwhile.
-    pub(super) fn add(
+    fn add(
         &self,
         waiting: &mut InnerState,
         mail: Mail,
@@ -199,6 +246,13 @@ impl InnerQueue {
             Some(lost) => Added::InPlaceOf { lost, why: Undelivered::Full, needs_order },
             None => Added::Waits { needs_order },
         }
+    }
+
+    /// Step 5: closes it, and the mailbox by `close_mailbox`, under the lock.
+    pub(super) fn close<R>(&self, close_mailbox: impl FnOnce() -> R) -> R {
+        let mut waiting = self.lock();
+        waiting.is_closed = true;
+        close_mailbox()
     }
 
     /// Step 4: takes the first that waits for an instance, by an order which is obeyed, or which nobody will obey.

@@ -5,7 +5,8 @@
 //! fail under.
 
 use std::any::{Any, TypeId};
-use std::sync::atomic;
+use std::collections::VecDeque;
+use std::sync::atomic::{self, Ordering};
 
 use loom::thread::spawn;
 
@@ -16,6 +17,7 @@ use crate::mailbox::edge::Edge;
 use crate::mailbox::envelope::{Envelope, ErasedContents, Gathered, Undeliverable, erase};
 use crate::mailbox::mail::SentAs;
 use crate::sys::spin::Spin;
+use crate::sys::sync::lock;
 
 /// The fate of an envelope. The counts are not loom's: they are read when all threads are joined.
 #[derive(Default)]
@@ -104,8 +106,8 @@ fn assert_found_once(mailbox: &Mailbox, fates: &[Arc<Fate>]) {
         let (discarded, given_back) = (fate.discarded.load(Ordering::Relaxed), fate.given_back.load(Ordering::Relaxed));
         assert_eq!(discarded + given_back, 1, "discarded {discarded} times, given back {given_back} times");
     }
-    assert!(mailbox.is_empty());
-    assert!(lock(&mailbox.late).is_empty());
+    assert!(mailbox.queue.is_empty());
+    assert!(lock(&mailbox.queue.late).is_empty());
 }
 
 /// Caught, each by an envelope found nowhere: `close` without the lock of `late`, or that empties before it closes;

@@ -1,7 +1,7 @@
 //! The variant that a thread handles, where that is noted.
 
 use crate::id::Slot;
-use crate::mailbox::counters::Account;
+use crate::mailbox::account::Account;
 use crate::sys::sync::{Mutex, lock};
 
 /// The variant that was noted last on a thread, with the slot of its instance and the number of messages which that was

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::event::{End, PanicEvent};
 use crate::id::{InstanceId, Slot, ThreadId};
-use crate::mailbox::counters::{Account, BLOCK, Block, account};
+use crate::mailbox::account::{Account, BLOCK, Block, account};
 use crate::mailbox::panic_inbox::PanicInbox;
 use crate::mailbox::slow_limits::SlowLimits;
 use crate::mailbox::watchers::{PanicWatchers, Removed};

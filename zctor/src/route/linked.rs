@@ -26,8 +26,8 @@ use arc_swap::ArcSwap;
 
 use crate::id::Slot;
 use crate::mailbox::Mailbox;
+use crate::mailbox::account::Block;
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::counters::Block;
 use crate::mailbox::envelope::{Envelope, Gathered, Undeliverable};
 use crate::mailbox::mail::{Mail, SentAs};
 use crate::reply::cancellation::Cancellation;

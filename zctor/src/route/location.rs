@@ -70,7 +70,7 @@ impl Location {
         if mailbox.parker.is_closed() {
             return Err(Refusal::Stopped);
         }
-        if engine.edge.is_open() || (mailbox.is_inside() && !engine.edge.is_sealed()) {
+        if engine.edge.is_open() || (engine.is_current() && !engine.edge.is_sealed()) {
             Ok(if mailbox.is_current() { Way::Here } else { Way::There })
         } else {
             Err(Refusal::Stopped)

@@ -62,7 +62,11 @@ thread_local! {
 pub(crate) type Notify = UserClosure<dyn Fn() + Send + Sync>;
 
 /// The state word of one thread, and the ways to wake the thread.
+///
+/// It has its cache lines for itself. Each sender reads the word, and on the heap a neighbour may be written at each
+/// message, such as the queue of the mailbox.
 #[derive(Default)]
+#[repr(align(128))]
 pub(crate) struct Parker {
     word: AtomicU8,
     thread: OnceCell<(Thread, ThreadName)>,

@@ -96,7 +96,7 @@ fn leave_for_own_code(local: &Local) {
 
 /// Whether mail waits for the thread's instances.
 pub(crate) fn has_work(local: &Local) -> bool {
-    !local.mailbox.is_empty() || local.has_mail(u32::MAX)
+    !local.mailbox.queue.is_empty() || local.has_mail(u32::MAX)
 }
 
 /// Whether the thread's part in the engine is over.

@@ -83,7 +83,7 @@ impl Leave {
         let engine_before = frame::engine();
         if engine_before == 0 {
             // The code may do inside the engine all that its handler may.
-            frame::set_engine(home.mailbox.engine_address());
+            frame::set_engine(home.mailbox.engine.address());
         }
         Self { engine_before }
     }

@@ -14,7 +14,7 @@ use std::time::Instant;
 use crate::event::End;
 use crate::id::{Birth, InstanceId, Slot};
 use crate::mailbox::Mailbox;
-use crate::mailbox::counters::{Account, Block};
+use crate::mailbox::account::{Account, Block};
 use crate::mailbox::envelope::Serving;
 use crate::mailbox::handling_times::Measured;
 use crate::mailbox::watchers::Removed;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::mem::{forget, replace};
 
 use crate::id::Slot;
-use crate::mailbox::counters::Account;
+use crate::mailbox::account::Account;
 use crate::mailbox::mail::{Mail, Order};
 
 /// The thread's own queue: one lane for each call depth, so that a nested wait never looks at mail that it may not

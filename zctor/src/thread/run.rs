@@ -218,7 +218,7 @@ pub(super) fn at_rest(local: &Local, rests: bool, f: impl FnOnce()) {
 
 /// Ends what `begin_rest` began.
 pub(super) fn end_rest(local: &Local) {
-    local.mailbox.end_rest();
+    local.mailbox.meter.end_rest();
     if local.mailbox.engine.is_watcher_asleep() {
         local.owner.wake_watcher();
     }
@@ -227,7 +227,7 @@ pub(super) fn end_rest(local: &Local) {
 /// Says that the thread has nothing to do, until `end_rest`.
 pub(super) fn begin_rest(local: &Local) {
     publish_timers(local);
-    local.mailbox.begin_rest();
+    local.mailbox.meter.begin_rest();
     local.owner.came_to_rest();
 }
 

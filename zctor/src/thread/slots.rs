@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use crate::id::{Birth, Slot};
-use crate::mailbox::counters::{Account, Block, account};
+use crate::mailbox::account::{Account, Block, account};
 use crate::mailbox::roster::Roster;
 
 /// The occupant of a slot: an instance.

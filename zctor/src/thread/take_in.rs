@@ -9,11 +9,12 @@ use std::mem::{forget, replace};
 use std::sync::atomic::Ordering;
 
 use crate::id::Slot;
+use crate::mailbox::Mailbox;
+use crate::mailbox::account::Account;
+use crate::mailbox::arrivals::Arrivals;
 use crate::mailbox::buffers::Buffers;
-use crate::mailbox::counters::Account;
 use crate::mailbox::envelope::{Envelope, Gathered};
 use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order, SentAs};
-use crate::mailbox::{Arrivals, Mailbox};
 use crate::sys::clock::now;
 use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
@@ -112,7 +113,7 @@ pub(super) fn take_in(local: &Local) -> bool {
 
 /// The scheduling point of mail that is taken in, if there is any.
 fn point_if_mail(mailbox: &Mailbox) {
-    if !mailbox.is_empty() {
+    if !mailbox.queue.is_empty() {
         point(&mailbox.engine.world, mailbox.thread.index(), || Operation::Plain("take mail"));
     }
 }

@@ -5,7 +5,7 @@ use loom::thread::{JoinHandle, spawn};
 
 use super::*;
 use crate::id::{Slot, ThreadId};
-use crate::mailbox::Arrivals;
+use crate::mailbox::arrivals::Arrivals;
 use crate::mailbox::mail::{Mail, Order};
 use crate::sys::spin::Spin;
 
@@ -35,19 +35,19 @@ fn actor(core: &Arc<Core>, mailbox: &Arc<Mailbox>, handle: impl Fn() + 'static) 
     let (core, mailbox) = (Arc::clone(core), Arc::clone(mailbox));
     spawn(move || {
         loop {
-            mailbox.end_rest();
+            mailbox.meter.end_rest();
             let mut taken = 0;
             taken += mailbox.take().count();
             for _ in 0..taken {
                 handle();
                 mailbox.meter.handled.add(1);
             }
-            mailbox.begin_rest();
+            mailbox.meter.begin_rest();
             core.came_to_rest();
             if taken > 0 {
                 return;
             }
-            while mailbox.is_empty() {
+            while mailbox.queue.is_empty() {
                 loom::thread::yield_now();
             }
         }
@@ -70,8 +70,8 @@ impl Hop {
     fn begin() -> Self {
         let (core, first, second) =
             (Core::new(String::new(), EngineShared::new(None, Spin::default())), mailbox(0), mailbox(1));
-        first.begin_rest();
-        second.begin_rest();
+        first.meter.begin_rest();
+        second.meter.begin_rest();
         send(&first);
         let next = Arc::clone(&second);
         let threads = [actor(&core, &first, move || send(&next)), actor(&core, &second, || ())];
@@ -116,7 +116,7 @@ fn quiet_is_not_said_while_a_message_hops() {
 fn a_waiter_for_quiet_is_woken() {
     loom::model(|| {
         let (core, mailbox) = (Core::new(String::new(), EngineShared::new(None, Spin::default())), mailbox(0));
-        mailbox.begin_rest();
+        mailbox.meter.begin_rest();
         send(&mailbox);
         let thread = actor(&core, &mailbox, || ());
         drop(core.wait_until(|_| are_quiet([&*mailbox].into_iter()), |_| None));
@@ -150,7 +150,7 @@ fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
     model.check(|| {
         let mailboxes = [mailbox(0), mailbox(1)];
         for mailbox in &mailboxes {
-            mailbox.begin_rest();
+            mailbox.meter.begin_rest();
         }
         send(&mailboxes[1]);
         // Both threads in one: only one of them is at work at a time.
@@ -158,9 +158,9 @@ fn quiet_is_not_said_while_a_message_goes_back_and_forth() {
             let mailboxes = mailboxes.clone();
             spawn(move || {
                 for (here, there) in [(1, 0), (0, 1), (1, 0)] {
-                    mailboxes[here].end_rest();
+                    mailboxes[here].meter.end_rest();
                     mailboxes[here].take().for_each(|_| send(&mailboxes[there]));
-                    mailboxes[here].begin_rest();
+                    mailboxes[here].meter.begin_rest();
                 }
             })
         };

@@ -15,7 +15,7 @@ fn adopted() -> Arc<Parker> {
     parker
 }
 
-/// Pushes, then wakes, as `Mailbox::push` does.
+/// Pushes, then wakes, as `MailQueue::push` does.
 fn giver(parker: &Arc<Parker>, mail: &Arc<queue::Sender<u8>>, envelope: u8) -> loom::thread::JoinHandle<bool> {
     let (parker, mail) = (Arc::clone(parker), Arc::clone(mail));
     spawn(move || {

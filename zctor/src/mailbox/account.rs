@@ -1,4 +1,4 @@
-//! Counts what threads and instances have done, without a lock.
+//! Counts what the instances of a thread have done, without a lock.
 
 use std::array;
 use std::sync::Arc;
@@ -7,103 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::id::Slot;
 use crate::mailbox::mail::ORDER;
 use crate::sys::counter::{Counter, SharedCounter};
-use crate::sys::sync::{AtomicU32, AtomicU64, AtomicUsize};
-
-/// The counters of one thread. Only that thread writes them, but `past`, which senders write (`route/linked.rs`); others
-/// read them as statistics.
-#[derive(Default)]
-pub(crate) struct Meter {
-    pub(crate) handled: Counter,
-    pub(crate) panicked: Counter,
-    /// How many messages the thread has taken to handle, those of its own timers and pipes among them.
-    pub(crate) taken: Counter,
-    /// How many messages of batches and bundles it has taken out, beyond one of each: see `Mailbox::batched`.
-    pub(super) unbatched: Counter,
-    /// How many of those went to another thread, or to nobody.
-    pub(crate) passed: Counter,
-    /// How many messages for a link have gone out past its thread: see `route/linked.rs`.
-    pub(crate) past: SharedCounter,
-    /// How many pieces of an instance's code have begun or ended that are no messages of the thread's queue: factories,
-    /// hooks, closures, drops, and calls that are handled on the spot.
-    pub(crate) other_pieces: Counter,
-    /// How many instances live on the thread.
-    pub(crate) instances: Counter,
-    /// How many timers were set when the thread last came to rest, or last had one that was due.
-    pub(crate) timers: AtomicUsize,
-    /// The slot of the instance whose code runs, packed; `IDLE` if no instance's code does.
-    pub(super) running: AtomicU64,
-    /// How many spells of work and rest have begun: odd while the thread is at work, so each spell of rest has a number
-    /// of its own. `are_quiet` in engine/core.rs says what for.
-    pub(super) activity: AtomicU64,
-}
-
-impl Meter {
-    pub(super) const IDLE: u64 = u64::MAX;
-
-    /// Set beside a slot whose instance handles no message just now: the code is that of a hook, a factory, a closure or
-    /// a drop. It is the highest bit of the slot's index, which no thread has the memory for.
-    const NO_MESSAGE: u64 = 1 << 31;
-
-    /// Notes that code of this instance runs from now on. Gives what ran before, for `resume`.
-    #[inline]
-    pub(crate) fn run(&self, slot: Slot) -> u64 {
-        let before = self.running.load(Ordering::Relaxed);
-        self.running.store(u64::from(slot.generation) << 32 | u64::from(slot.index), Ordering::Relaxed);
-        before
-    }
-
-    #[inline]
-    pub(crate) fn resume(&self, before: u64) {
-        self.running.store(before, Ordering::Relaxed);
-    }
-
-    /// Runs code of this instance that is no handler: of a factory, of a timer's or a pipe's closure, of a drop.
-    pub(crate) fn around<R>(&self, slot: Slot, code: impl FnOnce() -> R) -> R {
-        let before = self.run(slot);
-        self.handles_no_message();
-        let result = code();
-        self.resume(before);
-        self.other_pieces.add(1);
-        result
-    }
-
-    /// Notes that the code which runs, of an instance, handles no message.
-    #[inline]
-    pub(crate) fn handles_no_message(&self) {
-        self.running.store(self.running.load(Ordering::Relaxed) | Self::NO_MESSAGE, Ordering::Relaxed);
-    }
-
-    pub(crate) fn running(&self) -> Option<Slot> {
-        self.running_with_message().map(|(slot, _)| slot)
-    }
-
-    /// The instance whose code runs, and whether that handles a message.
-    pub(crate) fn running_with_message(&self) -> Option<(Slot, bool)> {
-        let packed = self.running.load(Ordering::Relaxed);
-        let index = (packed & !Self::NO_MESSAGE) as u32;
-        let slot = Slot { index, generation: (packed >> 32) as u32 };
-        (packed != Self::IDLE).then_some((slot, packed & Self::NO_MESSAGE == 0))
-    }
-
-    /// How many messages the thread has taken and is not done with.
-    pub(crate) fn in_hand(&self) -> usize {
-        let done = self.done();
-        // The counters are not read all at once, so they may seem to say that more was done than was taken.
-        self.taken.get().saturating_sub(done) as usize
-    }
-
-    /// How many messages the thread has taken and is done with.
-    #[inline]
-    pub(crate) fn done(&self) -> u64 {
-        [&self.handled, &self.panicked, &self.passed].map(Counter::get).iter().sum()
-    }
-
-    /// A number that is unchanged as long as the same piece of code runs.
-    #[inline]
-    pub(crate) fn progress(&self) -> u64 {
-        self.done().wrapping_add(self.other_pieces.get())
-    }
-}
+use crate::sys::sync::AtomicU32;
 
 /// The counts of one instance: messages handled, messages that panicked, and its load, which is the mail for it that
 /// its thread has taken in and is not done with.
@@ -211,6 +115,10 @@ pub(crate) fn account(blocks: &[Arc<Block>], slot: Slot) -> Option<&Account> {
 /// 2. It takes the name away under that lock alone.
 /// 3. Others hold the lock, and look at the name first, with `Acquire`. If there is one, the account is that of the
 ///    instance with this name, and stays so until they let go of the lock.
+///
+/// It has its cache lines for itself: its thread writes an account at each message, and senders read what lies beside it
+/// on the heap.
+#[repr(align(128))]
 pub(crate) struct Block {
     accounts: [Account; BLOCK],
     /// 0 where no instance lives, otherwise one more than the number of its name in the roster.
