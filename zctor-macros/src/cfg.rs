@@ -12,6 +12,7 @@ use syn::{Attribute, ItemEnum, Meta};
 
 use crate::errors::Errors;
 use crate::model::Model;
+use crate::parse::ast::Source;
 use crate::parse::{ast, attr, serde};
 use crate::{check, expand, fallback, read, types};
 
@@ -151,7 +152,7 @@ pub(crate) fn rest(input: TokenStream) -> TokenStream {
         _ => TokenStream::new(),
     };
     let item: TokenStream = input.collect();
-    match read::checked(args.clone(), item.clone(), true) {
+    match read::checked(args.clone(), item.clone(), Source::Stripped) {
         Ok(definition) => expand::definition(&Model::resolve(&definition)),
         Err(error) => fallback::beside(args, item, &error),
     }

@@ -12,7 +12,7 @@ pub(crate) mod types;
 use proc_macro2::{Delimiter, Group, TokenStream};
 
 use crate::errors::Errors;
-use crate::parse::ast::Definition;
+use crate::parse::ast::{Definition, Source};
 
 pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
     attributes::applied_once(definition, errors);
@@ -49,7 +49,7 @@ pub(crate) fn definition(definition: &Definition, errors: &mut Errors) {
 
 /// Nobody could ever send anything to an actor without messages.
 fn has_messages(definition: &Definition, errors: &mut Errors) {
-    if definition.variants.is_empty() && !definition.was_stripped {
+    if definition.variants.is_empty() && definition.source == Source::Written {
         let mut braces = Group::new(Delimiter::Brace, TokenStream::new());
         braces.set_span(definition.item.brace_token.span.join());
         errors.add(braces, "an actor needs at least one message");

@@ -8,7 +8,7 @@ use syn::{Type, parse_quote};
 
 use crate::errors::Errors;
 use crate::model::Model;
-use crate::parse::ast::{self, Definition, Extent, Variant};
+use crate::parse::ast::{self, Definition, Extent, Source, Variant};
 use crate::parse::attr::Handle;
 use crate::{check, expand, names, types};
 
@@ -34,7 +34,7 @@ pub(crate) fn beside(args: TokenStream, item: TokenStream, error: &syn::Error) -
 fn mended(args: TokenStream, item: TokenStream) -> Option<Definition> {
     let item = ast::parse(item).ok()?;
     let mut seen = Errors::default();
-    let mut definition = Definition::read(args, item, false, &mut seen);
+    let mut definition = Definition::read(args, item, Source::Written, &mut seen);
     seen.discard();
     own_the_data(&mut definition);
     name_the_types(&mut definition);

@@ -40,6 +40,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 use crate::model::Model;
+use crate::parse::ast::Source;
 
 #[allow(missing_docs, reason = "documented on the re-export in zctor, where its examples run")]
 #[proc_macro_attribute]
@@ -79,7 +80,7 @@ fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn try_actor(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
-    let definition = read::checked(args, item, false)?;
+    let definition = read::checked(args, item, Source::Written)?;
     let (item, generated) = (definition.emitted(), expand::definition(&Model::resolve(&definition)));
     Ok(quote!(#item #generated))
 }

@@ -4,13 +4,13 @@ use proc_macro2::TokenStream;
 
 use crate::check;
 use crate::errors::Errors;
-use crate::parse::ast::{self, Definition};
+use crate::parse::ast::{self, Definition, Source};
 
-/// The definition, or all of its faults as one error. `was_stripped` says whether a `cfg` may have taken variants out.
-pub(crate) fn checked(args: TokenStream, item: TokenStream, was_stripped: bool) -> syn::Result<Definition> {
+/// The definition, or all of its faults as one error.
+pub(crate) fn checked(args: TokenStream, item: TokenStream, source: Source) -> syn::Result<Definition> {
     let item = ast::parse(item)?;
     let mut errors = Errors::default();
-    let definition = Definition::read(args, item, was_stripped, &mut errors);
+    let definition = Definition::read(args, item, source, &mut errors);
     check::definition(&definition, &mut errors);
     errors.finish()?;
     Ok(definition)

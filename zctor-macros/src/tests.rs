@@ -9,6 +9,7 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 
 use crate::attribute;
+use crate::parse::ast::Source;
 use crate::parse::attr;
 
 /// Compares with the record called `name`, or writes it.
@@ -427,7 +428,7 @@ fn no_mistake_takes_the_enum_its_handler_or_its_client_away() {
 
 /// Whether the macro finds a fault in the enum.
 fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
-    let checked = crate::read::checked(args.clone(), item.to_token_stream(), false);
+    let checked = crate::read::checked(args.clone(), item.to_token_stream(), Source::Written);
     let expansion = match &checked {
         Ok(_) => attribute(args.clone(), item.to_token_stream()),
         // A plain function cannot make the hops of a `cfg`.
@@ -437,7 +438,7 @@ fn assert_whole(args: &TokenStream, item: &syn::ItemEnum, path: &Path) -> bool {
         return false;
     }
     let mut errors = crate::errors::Errors::default();
-    let definition = crate::parse::ast::Definition::read(args.clone(), item.clone(), false, &mut errors);
+    let definition = crate::parse::ast::Definition::read(args.clone(), item.clone(), Source::Written, &mut errors);
     errors.discard();
     let file: syn::File = syn::parse2(expansion).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let has = |wanted: fn(&syn::Item) -> Option<&syn::Ident>, name: &syn::Ident| {

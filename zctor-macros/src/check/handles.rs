@@ -7,7 +7,7 @@ use syn::ItemEnum;
 use syn::ext::IdentExt;
 
 use crate::errors::Errors;
-use crate::parse::ast::Definition;
+use crate::parse::ast::{Definition, Source};
 use crate::parse::attr::Handle;
 use crate::spelling;
 
@@ -52,7 +52,7 @@ pub(super) fn lists_hold_variants(definition: &Definition, errors: &mut Errors) 
         }
     }
     // A `cfg` may have taken listed variants out. The first hop has looked for unknown ones before.
-    if !definition.was_stripped {
+    if definition.source == Source::Written {
         variants_exist(&definition.item, all(definition), errors);
     }
 }

@@ -164,18 +164,31 @@ fn bindings(model: &Model<'_>) -> TokenStream {
 }
 
 pub(super) fn views(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>]) -> TokenStream {
-    let (blocking, non_blocking) = (view(model, face, variants, true), view(model, face, variants, false));
+    let (blocking, non_blocking) =
+        (view(model, face, variants, View::Blocking), view(model, face, variants, View::NonBlocking));
     quote!(#blocking #non_blocking)
 }
 
-fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking: bool) -> TokenStream {
+/// The view of a client that methods are written for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// A method for a request waits for the reply.
+    Blocking,
+    /// It gives a `Pending`.
+    NonBlocking,
+}
+
+fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], view: View) -> TokenStream {
     let Model { krate, .. } = model;
     let (params, _, bounds) = model.generics.plain().split_for_impl();
-    let view = if blocking { quote!(#krate::Blocking) } else { quote!(#krate::NonBlocking) };
+    let marker = match view {
+        View::Blocking => quote!(#krate::Blocking),
+        View::NonBlocking => quote!(#krate::NonBlocking),
+    };
     let name = face.name;
-    let client = model.viewed(name, &view);
+    let client = model.viewed(name, &marker);
     let attrs = model.attrs_of_signatures();
-    let methods = variants.iter().map(|variant| method(model, face, variant, blocking));
+    let methods = variants.iter().map(|variant| method(model, face, variant, view));
     quote! {
         #attrs
         impl #params #client #bounds {
@@ -184,18 +197,18 @@ fn view(model: &Model<'_>, face: &Face<'_>, variants: &[&Variant<'_>], blocking:
     }
 }
 
-fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: bool) -> TokenStream {
+fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, view: View) -> TokenStream {
     let Model { krate, ty, .. } = model;
     let (vis, method) = (&variant.vis, &variant.method);
     let (lints, deprecated, must_use) = (&variant.lints, &variant.deprecated, &variant.must_use);
-    let docs = variant.docs.with(|link| added(model, variant, blocking, link));
+    let docs = variant.docs.with(|link| added(model, variant, view, link));
     let many = variant.too_many_arguments(1);
     let names: Vec<_> = variant.fields.iter().map(|field| &field.param).collect();
     let parameters = variant.parameters();
     let span = variant.span;
     let client = position::respan(face.get(model), span);
     let (output, body) = match &variant.reply {
-        Some(Reply { ty: reply, .. }) if blocking => (
+        Some(Reply { ty: reply, .. }) if view == View::Blocking => (
             quote_spanned!(span=> ::core::result::Result<#reply, #krate::CallError>),
             quote_spanned!(span=> #krate::Client::call(#client, <#ty>::#method(#(#names),*))),
         ),
@@ -214,13 +227,13 @@ fn method(model: &Model<'_>, face: &Face<'_>, variant: &Variant<'_>, blocking: b
     };
     let function = quote_spanned!(span=> #vis fn #method(&self, #parameters) -> #output { #body });
     // The recorded expansions are those without.
-    let waits = blocking && variant.reply.is_some();
+    let waits = view == View::Blocking && variant.reply.is_some();
     let caller = (waits && cfg!(all(feature = "track_caller", not(test)))).then(|| quote!(#[track_caller]));
     quote!(#docs #(#lints)* #deprecated #must_use #many #caller #function)
 }
 
 /// The sentences of a method's own: the message that it sends, the reply, and the errors that may come instead.
-fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link: &str) -> Added {
+fn added(model: &Model<'_>, variant: &Variant<'_>, view: View, variant_link: &str) -> Added {
     let link = |name: &str| docs::link(&model.krate, name);
     match &variant.reply {
         None => Added {
@@ -230,24 +243,23 @@ fn added(model: &Model<'_>, variant: &Variant<'_>, blocking: bool, variant_link:
         Some(Reply { ty, deferred }) => {
             let reply = types::print(ty);
             let later = if deferred.is_some() { "the reply, which may come later" } else { "the reply" };
-            if blocking {
-                Added {
+            match view {
+                View::Blocking => Added {
                     does: format!("Sends {variant_link} and waits for {later}: `{reply}`."),
                     errors: Some(format!(
                         "As {}: the {} says why no reply came.",
                         link("Client::call"),
                         link("CallError")
                     )),
-                }
-            } else {
-                Added {
+                },
+                View::NonBlocking => Added {
                     does: format!(
                         "Sends {variant_link} and gives a {} of {later}, `{reply}`, or of the {} that says why none came.",
                         link("Pending"),
                         link("CallError")
                     ),
                     errors: None,
-                }
+                },
             }
         }
     }

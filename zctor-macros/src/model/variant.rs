@@ -81,25 +81,28 @@ impl<'a> Variant<'a> {
 
     /// The variant as a pattern, with the parameters for the fields: `Self::Add { a, b }`.
     pub(crate) fn pattern(&self, ty: TokenStream) -> TokenStream {
-        self.with_fields(&ty, false)
+        self.with_fields(&ty, |field| {
+            let param = &field.param;
+            quote!(#param)
+        })
     }
 
     /// The variant as a value, made from the parameters of clients and requests.
     pub(crate) fn value(&self, ty: TokenStream) -> TokenStream {
-        self.with_fields(&ty, true)
+        let span = self.span;
+        self.with_fields(&ty, |Field { member, param, into, .. }| {
+            if !*into {
+                return quote!(#param);
+            }
+            let name = (self.shape == Shape::Named).then(|| quote!(#member:));
+            let value = quote_spanned!(span=> ::core::convert::Into::into(#param));
+            quote!(#name #value)
+        })
     }
 
-    fn with_fields(&self, ty: &TokenStream, converted: bool) -> TokenStream {
-        let (ident, span) = (&self.ident, self.span);
-        let fields = self.fields.iter().map(|Field { member, param, into, .. }| {
-            let name = (converted && *into && self.shape == Shape::Named).then(|| quote!(#member:));
-            let value = if converted && *into {
-                quote_spanned!(span=> ::core::convert::Into::into(#param))
-            } else {
-                quote!(#param)
-            };
-            quote!(#name #value)
-        });
+    fn with_fields(&self, ty: &TokenStream, written: impl Fn(&Field) -> TokenStream) -> TokenStream {
+        let ident = &self.ident;
+        let fields = self.fields.iter().map(written);
         match self.shape {
             Shape::Unit => quote!(#ty::#ident),
             Shape::Tuple => quote!(#ty::#ident(#(#fields),*)),

@@ -21,10 +21,18 @@ pub(crate) struct Definition {
     pub(crate) names: HashSet<String>,
     /// zctor's attributes on the enum itself, where none belongs.
     pub(crate) misplaced: Vec<Attribute>,
-    /// Whether a `cfg` may have taken variants out.
-    pub(crate) was_stripped: bool,
+    pub(crate) source: Source,
     /// The hooks whose name a variant has taken.
     pub(crate) lost_hooks: Vec<String>,
+}
+
+/// The variants of an enum that the macro is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// All that the user wrote.
+    Written,
+    /// Those that are left behind a `cfg`, which may have taken others out.
+    Stripped,
 }
 
 pub(crate) struct Variant {
@@ -99,12 +107,12 @@ pub(crate) fn parse(item: TokenStream) -> syn::Result<ItemEnum> {
 }
 
 impl Definition {
-    pub(crate) fn read(args: TokenStream, mut item: ItemEnum, was_stripped: bool, errors: &mut Errors) -> Self {
+    pub(crate) fn read(args: TokenStream, mut item: ItemEnum, source: Source, errors: &mut Errors) -> Self {
         let options = Options::read(args, errors);
         let misplaced = take(&mut item.attrs, &[attr::ACTOR, attr::REPLY, attr::MSG, attr::KEY]);
         let names = item.variants.iter().map(|variant| variant.ident.unraw().to_string()).collect();
         let variants = item.variants.iter_mut().map(|variant| Variant::read(variant, errors)).collect();
-        Self { item, options, variants, names, misplaced, was_stripped, lost_hooks: Vec::new() }
+        Self { item, options, variants, names, misplaced, source, lost_hooks: Vec::new() }
     }
 }
 
