@@ -42,7 +42,7 @@ mod on {
     /// which is the same without events, spans and scheduling points.
     #[inline(always)]
     pub(crate) fn watched_or_not<P, R>(place: P, watched: impl FnOnce(P) -> R, unwatched: impl FnOnce(P) -> R) -> R {
-        choose(spans::may_be_traced(false) || are_there_worlds(), place, watched, unwatched)
+        choose(spans::may_trace_sends() || are_there_worlds(), place, watched, unwatched)
     }
 
     /// A message was routed: its type, the instance, the number of its place in the pool, counted from 1, and of places.

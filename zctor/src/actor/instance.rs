@@ -30,6 +30,7 @@ use crate::error::SpawnError;
 use crate::id::{Birth, Slot};
 use crate::mailbox::account::Block;
 use crate::mailbox::envelope::Serving;
+use crate::mailbox::mail::Cancellable;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::{AnyHook, Call, OnUndelivered, WeakHook};
 use crate::route::endpoint::{Delivery, Endpoint};
@@ -244,7 +245,7 @@ where
 
     fn handle_message(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut dyn Any) -> bool {
         let Some(message) = message.downcast_mut::<Option<M>>() else {
-            return link::handle(self, local, serving, message, false);
+            return link::handle(self, local, serving, message);
         };
         match self.start_if_new(local, serving.in_spans, || message.as_ref()) {
             Beginning::None => return false,
@@ -264,10 +265,10 @@ where
         local: &Rc<Local>,
         serving: Serving,
         call: &mut dyn Any,
-        can_be_given_up: bool,
+        cancellable: Cancellable,
     ) -> bool {
         let Some(call) = call.downcast_mut::<Option<Call<M>>>() else {
-            return link::handle(self, local, serving, call, can_be_given_up);
+            return link::handle_call(self, local, serving, call, cancellable);
         };
         if self.start_if_new(local, serving.in_spans, || call.as_ref().map(|call| &call.message)) == Beginning::None {
             return false;
@@ -276,7 +277,7 @@ where
             local.mailbox.give_back(1);
         }
         let Some(request) = call else { return true };
-        let cancellation = if can_be_given_up { request.port.cancellation() } else { None };
+        let cancellation = if cancellable == Cancellable::Yes { request.port.cancellation() } else { None };
         let (deadline, caller) = match cancellation {
             Some(cancellation) if !cancellation.begin() => {
                 forget();
@@ -303,7 +304,7 @@ where
 
     fn handle_batch(self: Rc<Self>, local: &Rc<Local>, serving: Serving, messages: &mut dyn Any) -> bool {
         let Some(messages) = messages.downcast_mut::<VecDeque<M>>() else {
-            return link::handle(self, local, serving, messages, false);
+            return link::handle(self, local, serving, messages);
         };
         let serving = match self.start_if_new(local, serving.in_spans, || messages.front()) {
             Beginning::None => return false,

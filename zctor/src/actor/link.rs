@@ -11,6 +11,7 @@ use crate::actor::handling::{Beginning, skip_given_up};
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::mailbox::envelope::Serving;
+use crate::mailbox::mail::Cancellable;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::reply_to::ReplySlot;
 use crate::route::contents::Call;
@@ -52,7 +53,7 @@ impl<M: Message> fmt::Debug for Remote<M> {
 
 /// How mail came to a link.
 fn how(local: &Local, serving: Serving, route: Option<Arc<LinkRoute>>) -> How {
-    let permit = HeldPermit::new(Arc::clone(&local.mailbox), serving.permitted);
+    let permit = HeldPermit::new(Arc::clone(&local.mailbox), usize::from(serving.permitted));
     How { permit, route, from_hook: serving.is_from_hook() }
 }
 
@@ -70,16 +71,8 @@ where
     is::<M, S>().then_some(&Delivery::LINK)
 }
 
-/// Handles the contents of mail for a link, as `Instance::handle_message`, `handle_call` and `handle_batch` do for
-/// others.
-#[cold]
-pub(crate) fn handle<M, S>(
-    cell: Rc<TypedCell<M, S>>,
-    local: &Rc<Local>,
-    serving: Serving,
-    content: &mut dyn Any,
-    can_be_given_up: bool,
-) -> bool
+/// Whether a link takes messages now, as `start_if_new` says.
+fn begins<M, S>(cell: &Rc<TypedCell<M, S>>, local: &Rc<Local>, serving: Serving) -> bool
 where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
@@ -87,7 +80,22 @@ where
     // A link has no spans: the message goes on.
     forget();
     // The handlers of a link are never slow, so no look needs their variant.
-    if cell.start_if_new(local, serving.in_spans, || None) == Beginning::None {
+    cell.start_if_new(local, serving.in_spans, || None) != Beginning::None
+}
+
+/// Handles a message or a batch for a link, as `Instance::handle_message` and `handle_batch` do for others.
+#[cold]
+pub(crate) fn handle<M, S>(
+    cell: Rc<TypedCell<M, S>>,
+    local: &Rc<Local>,
+    serving: Serving,
+    content: &mut dyn Any,
+) -> bool
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    if !begins(&cell, local, serving) {
         return false;
     }
     if let Some(Linked { content, route }) = content.downcast_mut::<Linked<Option<M>>>() {
@@ -102,16 +110,41 @@ where
             (message, budget > 0 && !content.is_empty())
         });
         content.is_empty()
-    } else if let Some(Linked { content, route }) = content.downcast_mut::<Linked<Option<Call<M>>>>() {
-        if let Some(request) = content.take() {
-            let request = (request, how(local, serving, route.take()));
-            call(cell, local, serving, request, can_be_given_up);
-        }
-        true
     } else {
-        debug_assert!(false, "a slot's generation names one instance, whose messages' type its senders know");
-        true
+        of_another_type()
     }
+}
+
+/// Handles a call for a link, as `Instance::handle_call` does for others.
+#[cold]
+pub(crate) fn handle_call<M, S>(
+    cell: Rc<TypedCell<M, S>>,
+    local: &Rc<Local>,
+    serving: Serving,
+    content: &mut dyn Any,
+    cancellable: Cancellable,
+) -> bool
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    if !begins(&cell, local, serving) {
+        return false;
+    }
+    let Some(Linked { content, route }) = content.downcast_mut::<Linked<Option<Call<M>>>>() else {
+        return of_another_type();
+    };
+    if let Some(request) = content.take() {
+        let request = (request, how(local, serving, route.take()));
+        call(cell, local, serving, request, cancellable);
+    }
+    true
+}
+
+/// Not reached: a slot's generation names one instance, whose messages' type its senders know.
+fn of_another_type() -> bool {
+    debug_assert!(false, "mail of another type than that of its instance");
+    true
 }
 
 /// Sends messages out. `next` gives one, and whether another may follow.
@@ -142,12 +175,12 @@ fn call<M, S>(
     local: &Rc<Local>,
     serving: Serving,
     (call, how): (Call<M>, How),
-    can_be_given_up: bool,
+    cancellable: Cancellable,
 ) where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    let cancellation = call.port.cancellation().filter(|_| can_be_given_up);
+    let cancellation = call.port.cancellation().filter(|_| cancellable == Cancellable::Yes);
     if cancellation.is_some_and(|cancellation| !cancellation.begin()) {
         return skip_given_up(call, &cell.endpoint, local, serving.is_from_hook());
     }

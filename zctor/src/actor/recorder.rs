@@ -81,5 +81,5 @@ pub(crate) fn requested<T: Message, R: 'static, K: Kind>(
     let (reply_to, receiver) = ReplyTo::channel(Cancellation::new(None));
     recorder.record(message, Some(port(reply_to)));
     let in_flight = InFlight::new(receiver, Arc::clone(&local.mailbox), T::name);
-    Ok(Pending::sent(in_flight, T::name, K::depth(T::CALL_DEPTH), false))
+    Ok(Pending::sent(in_flight, T::name, K::depth(T::CALL_DEPTH)).without_deadline())
 }

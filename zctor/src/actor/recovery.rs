@@ -253,24 +253,25 @@ pub(super) fn recover(
             build_again(instance, local, origin);
         }
         _ => {
-            end_after_panic(instance, local, origin, text, in_window, stops);
+            let why = if stops { End::Stopped } else { End::Panicked(Arc::clone(text)) };
+            end_after_panic(instance, local, origin, text, in_window, why);
             answer(text);
         }
     }
 }
 
-/// A panic that ends the instance, unless that `stops` anyway.
+/// Ends an instance after a panic: for that panic, or since its code had asked for a stop.
 fn end_after_panic(
     instance: &Rc<dyn Recover>,
     local: &Rc<Local>,
     origin: PanicOrigin,
     text: &Arc<str>,
     in_window: usize,
-    stops: bool,
+    why: End,
 ) {
     tell(instance, local, origin, text, in_window, AfterPanic::Ended);
     give_to_on_panic(instance, local, text, AfterPanic::Ended);
-    vacate(instance, local, if stops { End::Stopped } else { End::Panicked(Arc::clone(text)) });
+    vacate(instance, local, why);
 }
 
 /// `on_start` has panicked.
@@ -281,7 +282,7 @@ fn cannot_start(instance: &Rc<dyn Recover>, local: &Rc<Local>, text: &Arc<str>) 
     }
     // A shutdown does not wait for an instance that cannot start.
     let (_, in_window) = decide(instance);
-    end_after_panic(instance, local, PanicOrigin::OnStart, text, in_window, false);
+    end_after_panic(instance, local, PanicOrigin::OnStart, text, in_window, End::Panicked(Arc::clone(text)));
 }
 
 /// Whether its code has asked for its end.

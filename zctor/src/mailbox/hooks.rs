@@ -62,5 +62,5 @@ impl<T> HookPlace<T> {
 
 /// Runs a hook of the user's.
 pub(crate) fn run_hook(hook: impl FnOnce()) {
-    as_hook(true, || ignoring_panic(hook));
+    as_hook(|| ignoring_panic(hook));
 }

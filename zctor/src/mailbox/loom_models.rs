@@ -235,7 +235,8 @@ fn mail_in_the_inner_queue_is_found_once_when_the_mailbox_closes() {
 #[test]
 fn the_edge_only_moves_on() {
     loom::model(|| {
-        let edge = Arc::new(Edge::new(false));
+        let is_simulated = false;
+        let edge = Arc::new(Edge::new(is_simulated));
         let others = [Edge::close, Edge::seal].map(|step| {
             let edge = Arc::clone(&edge);
             spawn(move || step(&edge))

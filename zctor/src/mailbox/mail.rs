@@ -62,6 +62,13 @@ pub(crate) enum MailKind {
     Bundle,
 }
 
+/// Whether the caller of a call may give it up before its handler begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancellable {
+    Yes,
+    No,
+}
+
 /// The contents of mail.
 pub(crate) enum MailContents {
     Envelope(Envelope),

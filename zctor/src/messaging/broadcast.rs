@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::error::{CallError, Refusal, SendError};
 use crate::id::InstanceId;
+use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::Among;
 use crate::messaging::call::{call_deadline, check_depth, own_deadline, request_at};
 use crate::messaging::pending::Pending;
@@ -172,9 +173,11 @@ impl<M: Payload> Sent<M> {
             return self.missed.extend(endpoint.drop_newest(copy).err());
         }
         let mut place = Some(copy);
+        let sent_as = SentAs { in_turn: false, permitted: entry == Entry::Permit };
+        let no_turn = || true; // a copy takes no turn, so none is lost to another sender
         if entry != Entry::Inner {
-            endpoint.send_by::<WATCHED>(way, &mut place, entry.sent_as(false), StatedRoute::COPY);
-        } else if endpoint.send_inner(&mut place, entry.sent_as(false), &|| true).is_err() {
+            endpoint.send_by::<WATCHED>(way, &mut place, sent_as, StatedRoute::COPY);
+        } else if endpoint.send_inner(&mut place, sent_as, &no_turn).is_err() {
             return self.missed.extend(place.and_then(|copy| endpoint.drop_newest(copy).err()));
         }
         self.reached += usize::from(place.is_none());

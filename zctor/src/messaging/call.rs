@@ -282,7 +282,8 @@ pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
     chosen: &Chosen<'_, M>,
 ) -> Pending<R> {
     let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.patience.limit() != Limit::None)
+    let pending = Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH));
+    if target.patience.limit() == Limit::None { pending.without_deadline() } else { pending }
 }
 
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.
@@ -393,10 +394,10 @@ fn call_here_measured<M: Payload>(
 /// The error of a call that was to be handled on the spot, and whose time was up before it began.
 #[cold]
 fn come_too_late<M: Payload>(endpoint: &Endpoint<M>, place: &mut Option<M>) -> CallError {
-    let (incidents, why) = (&endpoint.mailbox.engine.incidents, Undelivered::GivenUp);
+    let (incidents, why, begun) = (&endpoint.mailbox.engine.incidents, Undelivered::GivenUp, false);
     incidents.count(M::name(), 1, why);
-    incidents.count_timeout(M::name(), false);
+    incidents.count_timeout(M::name(), begun);
     let undeliverable = Undeliverable { incidents, instance: endpoint.id(), why, from_hook: false };
     place.take().into_iter().for_each(|message| lose(message, endpoint.hook().as_ref().and_then(typed), undeliverable));
-    CallError::Timeout { message: M::name(), begun: false }
+    CallError::Timeout { message: M::name(), begun }
 }

@@ -108,14 +108,14 @@ impl<R> Drop for Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(crate) fn sent(
-        call: InFlight<R, Arc<Mailbox>>,
-        message: fn() -> &'static str,
-        depth: u32,
-        inherits: bool,
-    ) -> Self {
+    pub(crate) fn sent(call: InFlight<R, Arc<Mailbox>>, message: fn() -> &'static str, depth: u32) -> Self {
         let state = State::Sent(Sent { call, detached: false });
-        Self { state: RefCell::new(state), message, depth, inherits }
+        Self { state: RefCell::new(state), message, depth, inherits: true }
+    }
+
+    /// Lets a wait for it outlast the deadline of the handler that waits.
+    pub(crate) fn without_deadline(self) -> Self {
+        Self { inherits: false, ..self }
     }
 
     /// Why the request could not be sent, if it could not.

@@ -222,21 +222,28 @@ pub struct WaitingCaller {
     pub behind: Option<InstanceId>,
 }
 
-/// A thread as the end of a chain: its number, and whether it belongs to another engine.
-type ChainEnd = (ThreadId, bool);
+/// A thread as the end of a chain.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct ChainEnd {
+    thread: ThreadId,
+    /// It belongs to another engine.
+    is_elsewhere: bool,
+}
 
 impl WaitForest {
     pub(crate) fn new(links: &[WaitLink<'_>], callers: &[OutsideCaller]) -> Self {
         let threads = Threads(links.iter().map(|link| (link.thread, link)).collect());
         let mut roots: BTreeMap<ChainEnd, WaitRoot> = BTreeMap::new();
         for wait in links.iter().flat_map(|link| link.waits) {
-            let (end, distance) = threads.end_of_chain(Some(wait.instance), (wait.on, wait.is_elsewhere));
+            let on = ChainEnd { thread: wait.on, is_elsewhere: wait.is_elsewhere };
+            let (end, distance) = threads.end_of_chain(Some(wait.instance), on);
             let root = roots.entry(end).or_insert_with(|| threads.root(end));
             let behind = if wait.is_elsewhere { None } else { threads.holder(wait.on, wait.callee_instance) };
             root.handlers.push(WaitingHandler { wait: *wait, distance, behind });
         }
         for caller in callers {
-            let (end, distance) = threads.end_of_chain(None, (caller.on, false));
+            let on = ChainEnd { thread: caller.on, is_elsewhere: false };
+            let (end, distance) = threads.end_of_chain(None, on);
             let root = roots.entry(end).or_insert_with(|| threads.root(end));
             let behind = threads.holder(caller.on, caller.callee_instance);
             root.callers.push(WaitingCaller { caller: caller.clone(), distance, behind });
@@ -261,11 +268,12 @@ impl Threads<'_> {
         // The threads were not read all at once, so links of different moments might lead in a circle: each is followed
         // once.
         for distance in 1..=self.0.len() {
-            let (thread, false) = on else { return (on, distance) };
+            let ChainEnd { thread, is_elsewhere: false } = on else { return (on, distance) };
             let Some(link) = self.0.get(&thread) else { return (on, distance) };
             match link.waits.last() {
                 Some(wait) if link.runs.is_none() && Some(wait.instance) != last => {
-                    (last, on) = (Some(wait.instance), (wait.on, wait.is_elsewhere));
+                    on = ChainEnd { thread: wait.on, is_elsewhere: wait.is_elsewhere };
+                    last = Some(wait.instance);
                 }
                 _ => return (on, distance),
             }
@@ -282,7 +290,7 @@ impl Threads<'_> {
         (callee.is_some() && inside.all(|one| Some(one) != callee)).then_some(holds)
     }
 
-    fn root(&self, (thread, is_elsewhere): ChainEnd) -> WaitRoot {
+    fn root(&self, ChainEnd { thread, is_elsewhere }: ChainEnd) -> WaitRoot {
         let link = if is_elsewhere { None } else { self.0.get(&thread) };
         let runs = link.and_then(|link| link.runs);
         WaitRoot {

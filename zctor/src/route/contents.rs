@@ -35,7 +35,7 @@ use crate::mailbox::hooks::run_hook;
 use crate::route::payload::{Payload, Port};
 use crate::sys::frame::in_hook;
 use crate::sys::unwind::{UserClosure, ignoring_panic};
-use crate::trace::spans::{SPANS, SentFrom, may_be_traced, sent_from};
+use crate::trace::spans::{SPANS, SentFrom, may_trace_calls, may_trace_sends, sent_from};
 
 /// The inside of an envelope: its content, the hook that gets the messages if no handler does, and where they come from.
 struct Contents<C, H, O = ()> {
@@ -142,7 +142,8 @@ pub(super) fn enclose_traced<C: Content, H: Hook<C::Message>>(
     undelivered: Option<&WeakHook>,
 ) -> Option<Envelope> {
     let hook = H::of(undelivered)?;
-    if SPANS && may_be_traced(C::IS_CALL) {
+    let may_be_traced = if C::IS_CALL { may_trace_calls() } else { may_trace_sends() };
+    if SPANS && may_be_traced {
         return Some(put_traced(place, hook));
     }
     Some(put(place, hook))

@@ -20,7 +20,7 @@ use crate::sys::operation::Operation;
 use crate::sys::simulated::{either, point};
 use crate::thread::local::running_here;
 use crate::thread::take_in::{order_here, send_here};
-use crate::trace::spans::{SPANS, may_be_traced};
+use crate::trace::spans::{SPANS, may_trace_calls, may_trace_sends};
 
 impl<M: Payload<Port: Send> + Send> Delivery<M> {
     /// The table of all instances but links and those with a hook.
@@ -53,7 +53,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                 Some(Mail::message(endpoint.slot, envelope, sent_as).signed())
             }),
             call: |place, endpoint, way, sent_as| {
-                if SPANS && may_be_traced(true) {
+                if SPANS && may_trace_calls() {
                     return call_traced::<M, H>(place, endpoint, way, sent_as);
                 }
                 let can_be_given_up = can_be_given_up(place);
@@ -269,7 +269,7 @@ impl<M: Payload> Endpoint<M> {
     pub(crate) fn send<const WATCHED: bool>(&self, way: Way, message: &mut Option<M>, sent_as: SentAs) {
         if WATCHED {
             self.delivery_point("send", way, || (message.as_ref().map(M::variant), 0));
-            if SPANS && may_be_traced(false) {
+            if SPANS && may_trace_sends() {
                 return self.send_traced(way, message, sent_as);
             }
         }
@@ -302,7 +302,7 @@ impl<M: Payload> Endpoint<M> {
             self.delivery_point("send", Way::There, || (Some(copy.variant()), 0));
         }
         // The head of the broadcast has asked already: a look here would have each copy moved once more.
-        let is_traced = SPANS && WATCHED && may_be_traced(false);
+        let is_traced = SPANS && WATCHED && may_trace_sends();
         let enclose = if is_traced { self.delivery.enclose_traced } else { self.delivery.enclose };
         let Some(enclose) = enclose else { unreachable!("a link shares no bundle") };
         let mut place = Some(copy);

@@ -18,7 +18,7 @@ impl<M: Payload> Pool<M> {
         let (places, best) = self.choose(|places| of_key(places.as_any(), key));
         let (index, way) = best.ok_or_else(|| self.nobody())?;
         let entry = places[index].endpoint.enter();
-        Ok(Chosen::place::<WATCHED>(places, index, way, entry, false))
+        Ok(Chosen::out_of_turn::<WATCHED>(places, index, way, entry))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::route::payload::Payload;
 use crate::route::places::Place;
 use crate::route::pool::{Pool, Snapshot};
 use crate::route::pools::Pools;
-use crate::route::round_robin::{after, best_in_turn};
+use crate::route::round_robin::{OpenPlace, after, best_in_turn};
 use crate::sys::unwind::ignoring_panic;
 use crate::thread::kept::Erased;
 use crate::thread::local::Local;
@@ -108,7 +108,9 @@ impl<M: Payload> KnownPool<M> {
 fn next_open_here<M: Payload>(here: &[Place<M>], start: usize) -> Option<&Place<M>> {
     let (index, _) = best_in_turn(here.len(), start, &|index| {
         let endpoint = &here[index].endpoint;
-        endpoint.admit().ok().map(|way| (way, endpoint.status.is_ready(), true))
+        // All of them share the mailbox of this thread, so none has room that another has not.
+        let way = endpoint.admit().ok()?;
+        Some(OpenPlace { way, is_ready: endpoint.status.is_ready(), has_room: true })
     })?;
     here.get(index)
 }

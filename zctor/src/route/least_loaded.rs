@@ -20,7 +20,7 @@ impl<M: Payload> Pool<M> {
             let (index, way) = best.ok_or_else(|| self.nobody())?;
             let entry = places[index].endpoint.enter();
             if entry != Entry::Full || !any_has_room(places.as_any()) {
-                return Ok(Chosen::place::<WATCHED>(places, index, way, entry, false));
+                return Ok(Chosen::out_of_turn::<WATCHED>(places, index, way, entry));
             }
         }
     }

@@ -65,8 +65,8 @@ pub(crate) struct HeldPermit {
 }
 
 impl HeldPermit {
-    pub(crate) fn new(mailbox: Arc<Mailbox>, is_from_outside: bool) -> Self {
-        Self { mailbox, permits: usize::from(is_from_outside) }
+    pub(crate) fn new(mailbox: Arc<Mailbox>, permits: usize) -> Self {
+        Self { mailbox, permits }
     }
 
     pub(crate) fn mailbox(&self) -> &Mailbox {
@@ -139,7 +139,7 @@ pub(crate) fn make_known<M: Payload>(mailbox: &Mailbox, outlet: &Arc<dyn Outlet<
 }
 
 fn from_outside<M: Payload>(endpoint: &Endpoint<M>, route: Option<Arc<LinkRoute>>) -> How {
-    How { permit: HeldPermit::new(Arc::clone(&endpoint.mailbox), true), route, from_hook: in_hook() }
+    How { permit: HeldPermit::new(Arc::clone(&endpoint.mailbox), 1), route, from_hook: in_hook() }
 }
 
 /// A message, a call or a batch for a link.

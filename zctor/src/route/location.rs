@@ -177,12 +177,6 @@ pub(crate) enum Entry {
     Full,
 }
 
-impl Entry {
-    pub(crate) fn sent_as(self, in_turn: bool) -> SentAs {
-        SentAs { in_turn, permitted: self == Self::Permit }
-    }
-}
-
 /// Whether an instance takes mail, for its senders. The instance's own thread alone writes it, with `Release`; each
 /// look is an `Acquire` that pairs with that.
 pub(crate) struct Status(AtomicU8);

@@ -371,19 +371,30 @@ enum Found<'a, M: Payload> {
 }
 
 impl<'a, M: Payload> Chosen<'a, M> {
-    /// `WATCHED`: see `trace::watched_or_not`.
+    /// The instance of a place whose turn it was. `WATCHED`: see `trace::watched_or_not`.
     #[inline(always)]
-    pub(crate) fn place<const WATCHED: bool>(
+    pub(crate) fn in_turn<const WATCHED: bool>(
         places: Guard<Arc<Places<M>>>,
         index: usize,
         way: Way,
         entry: Entry,
-        in_turn: bool,
+    ) -> Self {
+        Self { in_turn: true, ..Self::out_of_turn::<WATCHED>(places, index, way, entry) }
+    }
+
+    /// The instance of a place that was chosen by a key or by its load.
+    #[inline(always)]
+    pub(crate) fn out_of_turn<const WATCHED: bool>(
+        places: Guard<Arc<Places<M>>>,
+        index: usize,
+        way: Way,
+        entry: Entry,
     ) -> Self {
         if WATCHED && entry != Entry::Full {
             trace::routed(|| (M::name(), places[index].endpoint.id(), index + 1, places.len()));
         }
-        Self { found: Found::Place(places, index), way, entry, in_turn, turn: None, route: StatedRoute::default() }
+        let (found, route) = (Found::Place(places, index), StatedRoute::default());
+        Self { found, way, entry, in_turn: false, turn: None, route }
     }
 
     pub(crate) fn straight(endpoint: &'a Endpoint<M>, way: Way, sent_as: SentAs) -> Self {
@@ -418,7 +429,7 @@ impl<'a, M: Payload> Chosen<'a, M> {
     }
 
     pub(crate) fn sent_as(&self) -> SentAs {
-        self.entry.sent_as(self.in_turn)
+        SentAs { in_turn: self.in_turn, permitted: self.entry == Entry::Permit }
     }
 
     /// Sends a message to the instance, as [`Endpoint::send`] does.

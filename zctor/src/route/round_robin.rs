@@ -17,7 +17,7 @@ use crate::route::pool::{Chosen, Pool};
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
 use crate::trace;
-use crate::trace::spans::may_be_traced;
+use crate::trace::spans::may_trace_sends;
 
 impl<M: Payload> Pool<M> {
     /// The instance whose turn it is; the turn moves on to it, unless it has no room.
@@ -26,7 +26,7 @@ impl<M: Payload> Pool<M> {
         loop {
             let places = self.places.load();
             let Some((index, way, entry, turn)) = self.take_turn(&places)? else { continue };
-            let chosen = Chosen::place::<WATCHED>(places, index, way, entry, true);
+            let chosen = Chosen::in_turn::<WATCHED>(places, index, way, entry);
             return Ok(if entry == Entry::Inner { chosen.with_turn(&self.turn, turn) } else { chosen });
         }
     }
@@ -112,7 +112,7 @@ impl<M: Payload> Pool<M> {
     pub(crate) fn distribute(&self, messages: Vec<M>, late: &mut Vec<M>) -> Result<(), Vec<M>> {
         let places = self.places.load();
         let Some(mut shares) = self.take_turns(&places, messages.len()) else { return Err(messages) };
-        let is_traced = may_be_traced(false);
+        let is_traced = may_trace_sends();
         let routed = |share: &Share<'_, M>| {
             trace::routed(|| (M::name(), share.endpoint.id(), share.index + 1, places.len()));
         };
@@ -233,20 +233,28 @@ fn next_open(places: &dyn AnyPlaces, turn: u64) -> Option<(usize, Way)> {
     }
     best_in_turn(places.count(), places.after(turn), &|index| {
         let (_, location) = places.at(index);
-        location.admit().ok().map(|way| (way, location.status.is_ready(), location.has_room()))
+        let way = location.admit().ok()?;
+        Some(OpenPlace { way, is_ready: location.status.is_ready(), has_room: location.has_room() })
     })
 }
 
-/// The answers of a place that takes mail to rotation: the way there, whether its instance is ready, whether it has
-/// room.
-type StateOfPlace<'a> = &'a dyn Fn(usize) -> Option<(Way, bool, bool)>;
+/// What rotation asks of a place that takes mail.
+pub(super) struct OpenPlace {
+    pub(super) way: Way,
+    pub(super) is_ready: bool,
+    pub(super) has_room: bool,
+}
 
 /// The first of the best places, from `start` on and around. Not generic, since it would be compiled again for each
 /// message type.
-pub(super) fn best_in_turn(count: usize, start: usize, state_of: StateOfPlace<'_>) -> Option<(usize, Way)> {
+pub(super) fn best_in_turn(
+    count: usize,
+    start: usize,
+    look: &dyn Fn(usize) -> Option<OpenPlace>,
+) -> Option<(usize, Way)> {
     let mut best = None;
     for index in (start..count).chain(0..start) {
-        let Some((way, is_ready, has_room)) = state_of(index) else { continue };
+        let Some(OpenPlace { way, is_ready, has_room }) = look(index) else { continue };
         if is_ready && has_room {
             return Some((index, way));
         }

@@ -275,18 +275,23 @@ pub(crate) fn in_hook() -> bool {
     CURRENT.with(|current| current.in_hook.get())
 }
 
-/// Runs `f` as part of a hook, if `hook` says so. `f` must not unwind.
-pub(crate) fn as_hook(hook: bool, f: impl FnOnce()) {
-    let outer = CURRENT.with(|current| current.in_hook.replace(current.in_hook.get() || hook));
+/// Runs `f`, which must not unwind, as part of a hook.
+pub(crate) fn as_hook(f: impl FnOnce()) {
+    let outer = CURRENT.with(|current| current.in_hook.replace(true));
     f();
     CURRENT.with(|current| current.in_hook.set(outer));
+}
+
+/// Runs `f`, which must not unwind: as part of a hook if `is_from_hook`, and else as the code around it.
+pub(crate) fn as_hook_if(is_from_hook: bool, f: impl FnOnce()) {
+    if is_from_hook { as_hook(f) } else { f() }
 }
 
 /// Runs `f`, which must not unwind, as the telling of an event, unless this is one already.
 #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "without a facade there are no events"))]
 pub(crate) fn as_event(f: impl FnOnce()) {
     if !CURRENT.with(|current| current.in_event.replace(true)) {
-        as_hook(true, f);
+        as_hook(f);
         CURRENT.with(|current| current.in_event.set(false));
     }
 }

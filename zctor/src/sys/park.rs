@@ -224,7 +224,7 @@ impl Parker {
         if woke && spin == Spin::Adapt {
             return Spun::Nothing(None);
         }
-        let budget = budgets.get(For::Reply, woke);
+        let budget = budgets.get(For::Reply);
         let came = may_spin(budget, spin).is_some_and(|attempt| {
             self.announce();
             let came = self.looks(attempt, woke, ready);
@@ -238,7 +238,7 @@ impl Parker {
     #[inline]
     pub(crate) fn spin<'a>(&self, budgets: &'a Budgets, spin: Spin) -> Spun<'a> {
         let woke = WOKE.with(|woke| woke.replace(false));
-        let budget = budgets.get(For::Mail, woke);
+        let budget = budgets.get(if woke { For::MailAfterWaking } else { For::Mail });
         let came = may_spin(budget, spin).is_some_and(|attempt| self.looks(attempt, woke, || false));
         if came { Spun::Came } else { Spun::Nothing(Some(budget)) }
     }

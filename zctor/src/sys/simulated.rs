@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, Once, Weak};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use self::choice::Step;
 use self::faults::{INJECTED, Strike};
 use self::invariants::{Invariant, is_asking};
 use self::record::Record;
@@ -122,7 +123,7 @@ pub(crate) fn either<P, R>(place: P, in_world: impl FnOnce(P) -> R, real: impl F
 #[inline(never)]
 fn take_step(world: &WorldId, object: usize, operation: impl FnOnce() -> Operation) {
     if let Some(member) = member_in(world) {
-        member.step(object as u64 + 1, false, operation());
+        member.step_on(object, operation());
     }
 }
 
@@ -138,7 +139,7 @@ pub(crate) fn point_anywhere(operation: impl FnOnce() -> Operation) {
 #[inline(never)]
 fn take_step_anywhere(operation: impl FnOnce() -> Operation) {
     if let Some(member) = find_member() {
-        member.step(0, false, operation());
+        member.step(operation());
     }
 }
 
@@ -146,7 +147,7 @@ fn take_step_anywhere(operation: impl FnOnce() -> Operation) {
 #[inline]
 pub(crate) fn look(what: &'static str) {
     if let Some(member) = this_member() {
-        member.step(0, true, Operation::Plain(what));
+        member.look(what);
     }
 }
 
@@ -159,7 +160,7 @@ pub(crate) fn in_world<R>(code: impl FnOnce() -> Option<R>) -> Option<R> {
 /// The scheduling point of a handler that begins. `true` if a fault makes the handler panic instead.
 pub(crate) fn begin_point(world: &WorldId, object: usize, operation: Operation) -> bool {
     let Some(member) = member_in(world) else { return false };
-    member.step(object as u64 + 1, false, operation);
+    member.step_on(object, operation);
     member.strikes(Strike::Panic)
 }
 
@@ -181,7 +182,7 @@ pub(crate) fn reply_point(operation: impl FnOnce() -> Operation, may_panic: impl
 #[inline(never)]
 fn reply_step(operation: impl FnOnce() -> Operation, may_panic: impl FnOnce() -> bool) {
     if let Some(member) = find_member() {
-        member.step(0, false, operation());
+        member.step(operation());
         if may_panic() {
             member.may_break();
         }
@@ -223,7 +224,7 @@ pub(crate) fn may_be_stopped<F: FnOnce() + Send + 'static>(stop: impl FnOnce() -
     // If the system refuses the thread, there is no fault.
     let _ = start_in(&member.world, builder, "stopper", move || {
         if let Some(member) = find_member() {
-            member.step(0, false, Operation::Plain(Strike::Shutdown.text()));
+            member.step(Operation::Plain(Strike::Shutdown.text()));
         }
         stop();
     });
@@ -279,9 +280,24 @@ fn member_in(world: &WorldId) -> Option<MemberRef> {
 }
 
 impl MemberRef {
-    fn step(&self, object: u64, yields: bool, operation: Operation) {
+    /// A step on something that belongs to no one engine, or to no one thread.
+    fn step(&self, operation: Operation) {
+        self.take_step(0, Step::Acts, operation);
+    }
+
+    /// A step on what belongs to the thread with this number.
+    fn step_on(&self, object: usize, operation: Operation) {
+        self.take_step(object as u64 + 1, Step::Acts, operation);
+    }
+
+    /// A step that only looks.
+    fn look(&self, what: &'static str) {
+        self.take_step(0, Step::Looks, Operation::Plain(what));
+    }
+
+    fn take_step(&self, object: u64, step: Step, operation: Operation) {
         assert!(!is_asking(), "an invariant sends, calls or waits; it may only look");
-        self.world.step(self.id, object, yields, operation);
+        self.world.step(self.id, object, step, operation);
     }
 
     fn strikes(&self, strike: Strike) -> bool {

@@ -165,6 +165,8 @@ pub(crate) struct Budgets {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum For {
     Mail,
+    /// The same, for a thread that has just unparked another.
+    MailAfterWaking,
     Reply,
 }
 
@@ -178,12 +180,11 @@ impl Budgets {
         Self { mail: Budget::of(looks), mail_after_waking: Budget::of(looks), reply: Budget::of(looks) }
     }
 
-    /// The budget for a wait of a thread that has just unparked another, or has not.
-    pub(super) fn get(&self, what: For, woke: bool) -> &Budget {
-        match (what, woke) {
-            (For::Mail, false) => &self.mail,
-            (For::Mail, true) => &self.mail_after_waking,
-            (For::Reply, _) => &self.reply,
+    pub(super) fn get(&self, what: For) -> &Budget {
+        match what {
+            For::Mail => &self.mail,
+            For::MailAfterWaking => &self.mail_after_waking,
+            For::Reply => &self.reply,
         }
     }
 }
@@ -315,10 +316,10 @@ mod tests {
     #[test]
     fn spins_behind_a_wake_up_and_others_learn_apart() {
         let budgets = Budgets::new();
-        wait_in_vain(budgets.get(For::Mail, true), LONGER_PARK);
-        assert!(Attempt::begin(budgets.get(For::Mail, true), Spin::Adapt).is_none());
-        assert!(Attempt::begin(budgets.get(For::Mail, false), Spin::Adapt).is_some());
-        assert!(Attempt::begin(budgets.get(For::Reply, false), Spin::Adapt).is_some());
+        wait_in_vain(budgets.get(For::MailAfterWaking), LONGER_PARK);
+        assert!(Attempt::begin(budgets.get(For::MailAfterWaking), Spin::Adapt).is_none());
+        assert!(Attempt::begin(budgets.get(For::Mail), Spin::Adapt).is_some());
+        assert!(Attempt::begin(budgets.get(For::Reply), Spin::Adapt).is_some());
     }
 
     #[test]

@@ -77,8 +77,8 @@ pub fn context<M: Doubled>() -> TestContext<M> {
     drop(local.kept.put(Rc::clone(&recorder)));
     let inbox = Probe::new();
     let double = inbox.double();
-    let factory = &mut build_once(|| double);
-    let Ok(cell) = install_cell(&local, false, StateFactory::Once(factory), Options::default()) else {
+    let (factory, pooled) = (&mut build_once(|| double), false);
+    let Ok(cell) = install_cell(&local, pooled, StateFactory::Once(factory), Options::default()) else {
         panic!("this factory does not fail")
     };
     let test = TestContext { ctx: Context::new(Rc::clone(&local), cell), local, recorder, inbox, engine };

@@ -17,6 +17,7 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::account::{Account, Block};
 use crate::mailbox::envelope::Serving;
 use crate::mailbox::handling_times::Measured;
+use crate::mailbox::mail::Cancellable;
 use crate::mailbox::watchers::Removed;
 use crate::reply::cancellation::Caller;
 use crate::report::InstanceReport;
@@ -311,7 +312,7 @@ pub(crate) trait Instance {
         local: &Rc<Local>,
         serving: Serving,
         call: &mut dyn Any,
-        can_be_given_up: bool,
+        cancellable: Cancellable,
     ) -> bool;
     /// As `handle_message`, for a batch, which is a `VecDeque`: one message after the other, while the instance takes
     /// them and `serving` allows. `false` if messages are left.

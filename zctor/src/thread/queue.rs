@@ -46,6 +46,15 @@ pub(crate) struct Queue {
     pub(crate) in_hand: usize,
 }
 
+/// When mail is served: see the rule at [`Queue`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// In the order of arrival.
+    InOrder,
+    /// Ahead of the mail for other instances.
+    Ahead,
+}
+
 /// A place in a lane, which an order holds until mail is put there.
 pub(crate) struct PlaceInLane<'q> {
     mail: &'q mut Mail,
@@ -83,8 +92,8 @@ impl Lane {
 impl Queue {
     /// Queues the mail that `make` gives.
     #[inline(always)]
-    pub(crate) fn push(&mut self, depth: u16, ahead: bool, make: impl FnOnce() -> Mail) {
-        if let Some(place) = self.place(depth, ahead) {
+    pub(crate) fn push(&mut self, depth: u16, turn: Turn, make: impl FnOnce() -> Mail) {
+        if let Some(place) = self.place(depth, turn) {
             place.put(make());
         }
     }
@@ -93,15 +102,17 @@ impl Queue {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn push_order(&mut self, depth: u16, to: Slot, order: Order) {
         let is_plain = matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0);
-        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number_here(depth, false) };
+        let (lane, number) =
+            if is_plain { (&mut self.lanes[0].mail, None) } else { self.number_here(depth, Turn::InOrder) };
         lane.push_back(Mail::order(to, order).numbered(number));
     }
 
     /// Adds a place at the end of a lane, into which mail must be put.
     #[inline(always)]
-    pub(crate) fn place(&mut self, depth: u16, ahead: bool) -> Option<PlaceInLane<'_>> {
-        let is_plain = matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0 && !ahead);
-        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number(depth, ahead) };
+    pub(crate) fn place(&mut self, depth: u16, turn: Turn) -> Option<PlaceInLane<'_>> {
+        let is_plain =
+            matches!(&self.lanes[..], [lane] if lane.depth == depth && self.waiting == 0 && turn == Turn::InOrder);
+        let (lane, number) = if is_plain { (&mut self.lanes[0].mail, None) } else { self.number(depth, turn) };
         // The mail is made where it is to lie, in place of an order that is pushed first. Mail that is made elsewhere
         // and moved at once is read in larger pieces than it was written in, and a processor waits for that until all
         // of these have left its store buffer. `push_back` would make it elsewhere, to drop it there should the queue
@@ -121,18 +132,19 @@ impl Queue {
 
     /// As `number_here`. Not in line, which would make the way of plain mail longer.
     #[inline(never)]
-    fn number(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
-        self.number_here(depth, ahead)
+    fn number(&mut self, depth: u16, turn: Turn) -> (&mut VecDeque<Mail>, Option<u64>) {
+        self.number_here(depth, turn)
     }
 
     /// Numbers mail, since that is needed: gives the lane that it goes to, and its number.
     #[cfg_attr(not(debug_assertions), inline(always))]
-    fn number_here(&mut self, depth: u16, ahead: bool) -> (&mut VecDeque<Mail>, Option<u64>) {
+    fn number_here(&mut self, depth: u16, turn: Turn) -> (&mut VecDeque<Mail>, Option<u64>) {
         self.arrivals += 1;
-        self.waiting += usize::from(ahead);
+        let goes_ahead = turn == Turn::Ahead;
+        self.waiting += usize::from(goes_ahead);
         let number = self.arrivals | NUMBERED;
         let lane = self.lane(depth);
-        (if ahead { &mut lane.ahead } else { &mut lane.mail }, Some(number))
+        (if goes_ahead { &mut lane.ahead } else { &mut lane.mail }, Some(number))
     }
 
     /// Whether a call for the instance with this account goes ahead. Not inlined: in the loop over arrivals, all mail
@@ -291,7 +303,7 @@ mod tests {
     fn lanes_are_served_in_order_of_arrival_and_a_wait_takes_what_lies_below_it() {
         let mut queue = Queue::default();
         for (depth, id) in [(0, 1), (2, 2), (0, 3), (1, 4), (2, 5), (0, 6)] {
-            queue.push(depth, false, || mail(id));
+            queue.push(depth, Turn::InOrder, || mail(id));
         }
         assert_eq!(queue.len(), 6);
         assert_eq!(served(&mut queue, 1), [1, 3, 6]);
@@ -301,20 +313,20 @@ mod tests {
     #[test]
     fn each_call_that_goes_ahead_lets_one_pass() {
         let mut queue = Queue::default();
-        (1..=4).for_each(|id| queue.push(0, false, || mail(id)));
-        queue.push(0, true, || mail(100));
-        queue.push(1, true, || mail(101));
-        queue.push(0, false, || mail(5));
+        (1..=4).for_each(|id| queue.push(0, Turn::InOrder, || mail(id)));
+        queue.push(0, Turn::Ahead, || mail(100));
+        queue.push(1, Turn::Ahead, || mail(101));
+        queue.push(0, Turn::InOrder, || mail(5));
         assert_eq!(served(&mut queue, u32::MAX), [1, 100, 2, 101, 3, 4, 5]);
     }
 
     #[test]
     fn nothing_that_came_later_is_served_before_a_call_that_goes_ahead() {
         let mut queue = Queue::default();
-        queue.push(0, false, || mail(1));
-        queue.push(0, true, || mail(100));
-        queue.push(0, true, || mail(101));
-        queue.push(0, false, || mail(2));
+        queue.push(0, Turn::InOrder, || mail(1));
+        queue.push(0, Turn::Ahead, || mail(100));
+        queue.push(0, Turn::Ahead, || mail(101));
+        queue.push(0, Turn::InOrder, || mail(2));
         assert_eq!(served(&mut queue, u32::MAX), [1, 100, 101, 2]);
     }
 
@@ -323,20 +335,20 @@ mod tests {
         let mut queue = Queue::default();
         let last = |queue: &mut Queue, depth| queue.last(depth).and_then(|mail| id(mail));
         assert_eq!(last(&mut queue, 0), None);
-        queue.push(0, false, || mail(1));
+        queue.push(0, Turn::InOrder, || mail(1));
         assert_eq!(last(&mut queue, 0), Some(1));
-        queue.push(3, false, || mail(2));
+        queue.push(3, Turn::InOrder, || mail(2));
         assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (None, Some(2)));
-        queue.push(0, true, || mail(100));
+        queue.push(0, Turn::Ahead, || mail(100));
         assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (None, None));
-        queue.push(0, false, || mail(3));
+        queue.push(0, Turn::InOrder, || mail(3));
         assert_eq!((last(&mut queue, 0), last(&mut queue, 3)), (Some(3), None));
     }
 
     #[test]
     fn shrinking_frees_memory_and_loses_no_mail() {
         let mut queue = Queue::default();
-        (0..10 * KEPT as u64).for_each(|id| queue.push(0, false, || mail(id)));
+        (0..10 * KEPT as u64).for_each(|id| queue.push(0, Turn::InOrder, || mail(id)));
         queue.shrink();
         assert_eq!(queue.len(), 10 * KEPT);
         assert!(served(&mut queue, u32::MAX).into_iter().eq(0..10 * KEPT as u64));
@@ -349,7 +361,7 @@ mod tests {
     fn mail_that_is_put_back_comes_first_again() {
         let mut queue = Queue::default();
         for (depth, id) in [(0, 1), (1, 2), (0, 3)] {
-            queue.push(depth, false, || mail(id));
+            queue.push(depth, Turn::InOrder, || mail(id));
         }
         let (depth, first) = queue.pop(u32::MAX).expect("three wait");
         queue.put_back(depth, first);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::id::Slot;
 use crate::mailbox::envelope::Serving;
-use crate::mailbox::mail::{Mail, MailContents, MailKind, ORDER, Order};
+use crate::mailbox::mail::{Cancellable, Mail, MailContents, MailKind, ORDER, Order};
 use crate::sys::simulated::in_world;
 use crate::thread::local::{Hosting, Instance, Local};
 use crate::thread::phase::Phase;
@@ -72,8 +72,10 @@ fn serve_next(local: &Rc<Local>, below: u32, budget: usize) -> usize {
         // Of a single message the instance ends the measurement itself: here that would cost each message a look.
         MailKind::Message => instance.handle_message(local, serving, content),
         MailKind::Batch => measured(local, mail.to, || instance.handle_batch(local, serving, content)),
-        MailKind::Call => measured(local, mail.to, || instance.handle_call(local, serving, content, false)),
-        MailKind::CancellableCall => measured(local, mail.to, || instance.handle_call(local, serving, content, true)),
+        MailKind::Call => measured(local, mail.to, || instance.handle_call(local, serving, content, Cancellable::No)),
+        MailKind::CancellableCall => {
+            measured(local, mail.to, || instance.handle_call(local, serving, content, Cancellable::Yes))
+        }
         MailKind::Bundle => unreachable!("it is taken apart where it is taken in"),
     };
     if comes_back {
@@ -119,8 +121,10 @@ fn serve_inner(local: &Rc<Local>, instance: &Rc<dyn Instance>, order: Mail, dept
     let (content, instance) = (envelope.content(), Rc::clone(instance));
     let is_done = match mail.kind {
         MailKind::Message | MailKind::Batch => instance.handle_message(local, serving, content),
-        MailKind::Call => measured(local, slot, || instance.handle_call(local, serving, content, false)),
-        MailKind::CancellableCall => measured(local, slot, || instance.handle_call(local, serving, content, true)),
+        MailKind::Call => measured(local, slot, || instance.handle_call(local, serving, content, Cancellable::No)),
+        MailKind::CancellableCall => {
+            measured(local, slot, || instance.handle_call(local, serving, content, Cancellable::Yes))
+        }
         MailKind::Bundle => unreachable!("the inner queue has none"),
     };
     // The edge was sealed this very moment.

@@ -20,7 +20,7 @@ use crate::sys::frame::in_hook;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::{in_world, point};
 use crate::thread::local::{Hosting, LOCAL, Local, local};
-use crate::thread::queue::PlaceInLane;
+use crate::thread::queue::{PlaceInLane, Turn};
 use crate::thread::undelivered::give_up_all;
 
 /// Queues mail for an instance of the actor thread that this code runs on. Gives the mail back if there is no such
@@ -63,7 +63,7 @@ pub(crate) fn send_here<P>(
         let place_in_lane = match start {
             // The message is in the load already.
             Some((start, account)) => Some(place_of_start(account, start, 0)),
-            None => queue.place(depth, false),
+            None => queue.place(depth, Turn::InOrder),
         };
         if let Some(place_in_lane) = place_in_lane {
             place_in_lane.put(make(place));
@@ -126,14 +126,14 @@ impl Hosting {
     fn take_in(&mut self, place: &mut Option<Mail>, arrivals: &mut Arrivals<'_>, buffers: &Buffers) -> u64 {
         let Some(mail) = place else { return 0 };
         let (to, messages) = (mail.to, u64::from(mail.messages));
-        let (depth, ahead) = self.note(mail);
+        let (depth, turn) = self.note(mail);
         let mut last = self.queue.last(depth);
         let mut joins = |mail: &mut Mail| last.as_mut().is_some_and(|last| last.gather(mail, buffers));
         if !joins(mail) {
             // Messages for one instance that cannot be gathered, since they are large.
             let is_alike = last.is_some_and(|last| last.to == to);
             if let Some(mail) = place.take() {
-                self.queue.push(depth, ahead, || mail);
+                self.queue.push(depth, turn, || mail);
             }
             if is_alike {
                 arrivals.next_into(place);
@@ -169,8 +169,8 @@ impl Hosting {
             }
         }
         while let Some(mail) = bundle.pop_front() {
-            let (depth, ahead) = self.note(&mail);
-            self.queue.push(depth, ahead, || mail);
+            let (depth, turn) = self.note(&mail);
+            self.queue.push(depth, turn, || mail);
         }
         buffers.keep(&mut bundle);
         messages
@@ -230,18 +230,17 @@ impl Hosting {
         taken
     }
 
-    /// Adds mail to the load of its instance. Gives the call depth of its lane in the queue, and whether it goes ahead
-    /// there.
+    /// Adds mail to the load of its instance. Gives the call depth of its lane in the queue, and its turn there.
     #[inline]
-    fn note(&self, mail: &Mail) -> (u16, bool) {
+    fn note(&self, mail: &Mail) -> (u16, Turn) {
         match self.slots.occupant(mail.to) {
             Some((depth, account)) => {
-                let ahead = mail.is_call() && self.queue.may_go_ahead(account);
+                let goes_ahead = mail.is_call() && self.queue.may_go_ahead(account);
                 account.add_load(mail.weight());
-                (depth, ahead)
+                (depth, if goes_ahead { Turn::Ahead } else { Turn::InOrder })
             }
             // The instance has ended. In the lowest lane its mail is served by any wait, and diverted.
-            None => (0, false),
+            None => (0, Turn::InOrder),
         }
     }
 }
@@ -257,8 +256,8 @@ pub(crate) fn enqueue(local: &Local, mail: Mail) {
             return place_of_start(account, start, mail.weight()).put(mail);
         }
     }
-    let (depth, ahead) = hosting.note(&mail);
-    hosting.queue.push(depth, ahead, || mail);
+    let (depth, turn) = hosting.note(&mail);
+    hosting.queue.push(depth, turn, || mail);
 }
 
 /// Queues an order for an instance of the actor thread that this code runs on. `false` if there is no such thread any

@@ -13,7 +13,7 @@ use crate::id::{InstanceId, Slot};
 use crate::mailbox::Mailbox;
 use crate::mailbox::envelope::Undeliverable;
 use crate::mailbox::mail::{Mail, MailContents, ORDER, Order};
-use crate::sys::frame::as_hook;
+use crate::sys::frame::as_hook_if;
 use crate::thread::local::Local;
 use crate::thread::owner::ThreadOwner;
 use crate::thread::phase::Phase;
@@ -119,7 +119,7 @@ pub(crate) fn divert(mailbox: &Mailbox, owner: &dyn ThreadOwner, mail: Mail) {
     let from_hook = mail.from_hook;
     if let (true, MailContents::Envelope(envelope)) = (mail.in_turn, &mut mail.contents) {
         // Messages of a hook stay marked as such.
-        as_hook(from_hook, || owner.redirect(envelope, from_inner));
+        as_hook_if(from_hook, || owner.redirect(envelope, from_inner));
         mail.recount();
     }
     discard(mailbox, mail);

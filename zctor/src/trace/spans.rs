@@ -56,14 +56,16 @@ pub(super) fn may_ask(level: LevelFilter) -> bool {
 /// Whether spans are built in.
 pub(crate) const SPANS: bool = true;
 
-/// Whether spans may be asked for around the handlers of messages that are sent here, or of calls that are made here.
+/// Whether spans may be asked for around the handlers of messages that are sent here.
 #[inline(always)]
-pub(crate) fn may_be_traced(is_call: bool) -> bool {
-    may_ask(level_of(is_call))
+pub(crate) fn may_trace_sends() -> bool {
+    may_ask(LevelFilter::TRACE)
 }
 
-fn level_of(is_call: bool) -> LevelFilter {
-    if is_call { LevelFilter::DEBUG } else { LevelFilter::TRACE }
+/// Whether spans may be asked for around the handlers of calls that are made here.
+#[inline(always)]
+pub(crate) fn may_trace_calls() -> bool {
+    may_ask(LevelFilter::DEBUG)
 }
 
 /// The origin of a message that is sent here, or of a call that is made here, if spans are asked for.
@@ -156,14 +158,14 @@ impl InSpans {
     #[inline(always)]
     pub(crate) fn leave(self) {
         if self.is_asked() {
-            leave(false);
+            leave(drop);
         }
     }
 
     /// Leaves the span of a handler that has panicked, and keeps it for the event that tells of the panic.
     pub(crate) fn unwound(self) {
         if self.is_asked() {
-            leave(true);
+            leave(keep_for_event);
         }
     }
 }
@@ -249,19 +251,19 @@ fn enter(work: Work, message: &'static str, variant: Option<&'static str>, insta
     let _ = ENTERED.try_with(|all| all.borrow_mut().push((entered, of_batch)));
 }
 
-/// Leaves the innermost span. That of a panic is kept for the event that tells of it.
+/// Leaves the innermost span, and gives it to `then`.
 #[cold]
 #[inline(never)]
-fn leave(panicked: bool) {
+fn leave(then: impl FnOnce(Option<Span>)) {
     let innermost = ENTERED.try_with(|all| all.borrow_mut().pop()).ok().flatten();
     let Some((span, of_batch)) = innermost else { return };
-    tell(|| {
-        let span = span.map(EnteredSpan::exit);
-        if panicked {
-            drop(PANICKED.try_with(|last| last.replace(span)));
-        }
-    });
+    tell(|| then(span.map(EnteredSpan::exit)));
     drop(set_arrived(of_batch));
+}
+
+/// Keeps the span of a handler that has panicked for the event that tells of the panic.
+fn keep_for_event(span: Option<Span>) {
+    drop(PANICKED.try_with(|last| last.replace(span)));
 }
 
 /// The span of the handler that has panicked last, once.

@@ -7,6 +7,7 @@ use crate::actor::dispatch::Dispatch;
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::mailbox::envelope::Serving;
+use crate::mailbox::mail::Cancellable;
 use crate::route::endpoint::Delivery;
 use crate::thread::local::Local;
 
@@ -31,7 +32,23 @@ pub(crate) fn handle<M, S>(
     _local: &Rc<Local>,
     _serving: Serving,
     _content: &mut dyn Any,
-    _can_be_given_up: bool,
+) -> bool
+where
+    M: Dispatch<S, Port: Send> + Send,
+    S: 'static,
+{
+    debug_assert!(false, "mail of another type than that of its instance");
+    true
+}
+
+/// As [`handle`].
+#[inline(always)]
+pub(crate) fn handle_call<M, S>(
+    _cell: Rc<TypedCell<M, S>>,
+    _local: &Rc<Local>,
+    _serving: Serving,
+    _content: &mut dyn Any,
+    _cancellable: Cancellable,
 ) -> bool
 where
     M: Dispatch<S, Port: Send> + Send,

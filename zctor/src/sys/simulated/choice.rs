@@ -19,12 +19,22 @@ pub(super) enum Passed {
     Over,
 }
 
+/// What a thread does in a step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Something that others may see.
+    Acts,
+    /// It only looks, so the others come first: a loop of looks keeps nobody from running.
+    Looks,
+}
+
 impl State {
-    /// The thread that gets the token; `None` if no thread is ready. `yields`: this one only if no other is.
-    pub(super) fn pick(&mut self, setup: &Setup, me: usize, yields: bool) -> Option<usize> {
+    /// The thread that gets the token before this one's step; `None` if no thread is ready. This one gets it for a look
+    /// only if no other is ready.
+    pub(super) fn pick(&mut self, setup: &Setup, me: usize, step: Step) -> Option<usize> {
         let ready = self.members.iter().enumerate().filter(|(_, member)| matches!(member.status, Status::Ready(_)));
         let mut ready: Vec<Candidate> = ready.map(|(id, member)| Candidate { id, object: member.object }).collect();
-        if yields && ready.len() > 1 {
+        if step == Step::Looks && ready.len() > 1 {
             ready.retain(|one| one.id != me);
         }
         let steady = ready.iter().map(|one| one.id).min_by_key(|id| self.steady_place(me, *id))?;

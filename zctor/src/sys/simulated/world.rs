@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::sys::lock::lock;
 use crate::sys::operation::Operation;
-use crate::sys::simulated::choice::Passed;
+use crate::sys::simulated::choice::{Passed, Step};
 use crate::sys::simulated::faults::Strike;
 use crate::sys::simulated::invariants::{Invariant, Violated};
 use crate::sys::simulated::record::Record;
@@ -124,7 +124,7 @@ impl World {
         loop {
             state.members[me].status = Status::Gone;
             state.make_ready(|on| on == On::End(me));
-            if let Some(next) = state.pick(&self.setup, me, false) {
+            if let Some(next) = state.pick(&self.setup, me, Step::Acts) {
                 return self.hand_over(state, next);
             }
             match state.pass_time() {
@@ -147,8 +147,8 @@ impl World {
 
     // Steps of threads.
 
-    /// Called before an operation that others can see. `yields`: it only looks, so the others come first.
-    pub(crate) fn step(&self, me: usize, object: u64, yields: bool, operation: Operation) {
+    /// Called before an operation that others can see.
+    pub(crate) fn step(&self, me: usize, object: u64, step: Step, operation: Operation) {
         let mut state = self.after_step(me);
         state.make_ready(|on| on == On::Change);
         let member = &mut state.members[me];
@@ -163,7 +163,7 @@ impl World {
         }
         let alarms = state.take_time(&self.setup);
         state.wake(me);
-        if yields {
+        if step == Step::Looks {
             state.schedule.fall_behind(me);
         }
         if !alarms.is_empty() {
@@ -171,7 +171,7 @@ impl World {
             alarms.into_iter().for_each(|alarm| alarm());
             state = self.state();
         }
-        if let Some(next) = state.pick(&self.setup, me, yields) {
+        if let Some(next) = state.pick(&self.setup, me, step) {
             self.go_to(state, me, next);
         }
         let mut state = self.state();
@@ -191,7 +191,7 @@ impl World {
         }
         state.members[me].status = Status::Blocked(on, until.map(|until| self.virtual_time(until)));
         loop {
-            if let Some(next) = state.pick(&self.setup, me, false) {
+            if let Some(next) = state.pick(&self.setup, me, Step::Acts) {
                 self.go_to(state, me, next);
                 break;
             }

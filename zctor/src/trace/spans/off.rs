@@ -14,7 +14,12 @@ enum Never {}
 pub(crate) const SPANS: bool = false;
 
 #[inline(always)]
-pub(crate) fn may_be_traced(_: bool) -> bool {
+pub(crate) fn may_trace_sends() -> bool {
+    false
+}
+
+#[inline(always)]
+pub(crate) fn may_trace_calls() -> bool {
     false
 }
 
