@@ -40,8 +40,17 @@ fn pay(bank: &BankClient, amount: u32, mut number: impl FnMut() -> u64) -> Resul
     Err("the bank cannot be reached".into())
 }
 
+/// How a shop numbers its attempts at one payment.
+#[derive(Clone, Copy)]
+enum Numbers {
+    /// Each attempt has its own. The fault: the bank takes each for a payment.
+    ByAttempt,
+    /// All have that of the payment.
+    ByPayment,
+}
+
 /// A payment, as a search runs it once a seed.
-fn payment(is_mended: bool) -> Search {
+fn payment(numbers: Numbers) -> Search {
     let search = simulate(move |simulation| {
         let ledger = Ledger::default();
         let paid = {
@@ -64,7 +73,10 @@ fn payment(is_mended: bool) -> Search {
         let mut attempts = 0;
         let outcome = pay(&bank, 10, || {
             attempts += 1;
-            if is_mended { 7 } else { attempts }
+            match numbers {
+                Numbers::ByAttempt => attempts,
+                Numbers::ByPayment => 7,
+            }
         });
         if attempts > 1 {
             simulation.mark("a retry");
@@ -83,12 +95,12 @@ fn payment(is_mended: bool) -> Search {
 }
 
 fn main() {
-    let failure = payment(false).outcome().expect_err("it pays twice");
+    let failure = payment(Numbers::ByAttempt).outcome().expect_err("it pays twice");
     assert!(failure.text().contains("the invariant `it is paid once` does not hold"), "{failure}");
     println!("{failure}");
 
     // The mended shop holds; and there were retries, without which that would prove nothing.
-    let summary = payment(true)
+    let summary = payment(Numbers::ByPayment)
         .jobs(2)
         .must_reach(&["a retry", "the bank is gone"])
         .time_limit(Duration::from_secs(60))
@@ -97,6 +109,6 @@ fn main() {
     println!("mended: {} of {} runs had a retry", summary.reached("a retry"), summary.runs());
 
     // What one seed does, whether it fails or not.
-    let trace = payment(true).trace(failure.seed().expect("the steady run has no faults"));
+    let trace = payment(Numbers::ByPayment).trace(failure.seed().expect("the steady run has no faults"));
     assert!(trace.contains("BankMessage::Pay"), "{trace}");
 }

@@ -76,8 +76,15 @@ async fn book_at_the_desk(desk: DeskClient) -> Result<(), CallError> {
     desk.non_blocking().book().await?
 }
 
+/// How a customer books.
+#[derive(Clone, Copy)]
+enum Booking {
+    InTwoSteps,
+    AtTheDesk,
+}
+
 /// Two customers, as a search runs them once a seed.
-fn bookings(is_mended: bool) -> Search {
+fn bookings(booking: Booking) -> Search {
     let search = simulate(move |simulation| {
         let engine = ActorEngine::new();
         let hall: HallClient = engine.pool(1, HallMessage::actor(Hall::default))?;
@@ -91,9 +98,9 @@ fn bookings(is_mended: bool) -> Search {
         simulation.wait_until(|| is_open.load(Ordering::Relaxed));
         doorman.join();
 
-        let customers = ["one", "two"].map(|name| match is_mended {
-            true => simulation.spawn_task(name, book_at_the_desk(desk.clone())),
-            false => simulation.spawn_task(name, book_in_two_steps(hall.clone(), till.clone())),
+        let customers = ["one", "two"].map(|name| match booking {
+            Booking::InTwoSteps => simulation.spawn_task(name, book_in_two_steps(hall.clone(), till.clone())),
+            Booking::AtTheDesk => simulation.spawn_task(name, book_at_the_desk(desk.clone())),
         });
         for customer in customers {
             match customer.join() {
@@ -111,9 +118,9 @@ fn bookings(is_mended: bool) -> Search {
 }
 
 fn main() {
-    let failure = bookings(false).outcome().expect_err("a seat is taken and not paid");
+    let failure = bookings(Booking::InTwoSteps).outcome().expect_err("a seat is taken and not paid");
     assert!(failure.explanation().contains("it takes a fault too"), "{failure}");
     println!("{failure}");
 
-    bookings(true).must_reach(&["a customer has gone"]).run();
+    bookings(Booking::AtTheDesk).must_reach(&["a customer has gone"]).run();
 }

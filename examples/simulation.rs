@@ -39,28 +39,35 @@ enum TellerMessage {
     Deposit(i64),
 }
 
-struct Teller {
-    is_mended: bool,
+/// How a teller adds to the account.
+#[derive(Clone, Copy)]
+enum Deposit {
+    /// By a read and a write. The fault: another teller may come between the two.
+    InTwoMessages,
+    InOne,
 }
+
+struct Teller(Deposit);
 
 impl TellerHandler for Teller {
     fn deposit(&mut self, ctx: &mut Context<TellerMessage>, amount: i64) {
-        if self.is_mended {
-            ctx.send(AccountMessage::Add(amount)).expect("the account is there");
-            return;
-        }
-        // The fault: another teller may come between these two lines.
-        let balance = ctx.call(AccountMessage::balance()).expect("the account is there");
-        ctx.send(AccountMessage::Set(balance + amount)).expect("the account is there");
+        let message = match self.0 {
+            Deposit::InTwoMessages => {
+                let balance = ctx.call(AccountMessage::balance()).expect("the account is there");
+                AccountMessage::Set(balance + amount)
+            }
+            Deposit::InOne => AccountMessage::Add(amount),
+        };
+        ctx.send(message).expect("the account is there");
     }
 }
 
 /// The program, as a search runs it once a seed.
-fn deposits(is_mended: bool) -> Search {
+fn deposits(by: Deposit) -> Search {
     simulate(move |_| {
         let engine = ActorEngine::new();
         let account: AccountClient = engine.pool(1, AccountMessage::actor(Account::default))?;
-        let tellers: TellerClient = engine.pool(2, TellerMessage::actor(move || Teller { is_mended }))?;
+        let tellers: TellerClient = engine.pool(2, TellerMessage::actor(move || Teller(by)))?;
         tellers.deposit(10)?;
         tellers.deposit(10)?;
         engine.settle();
@@ -73,7 +80,8 @@ fn deposits(is_mended: bool) -> Search {
 }
 
 fn main() {
-    let failure = deposits(false).seeds(0..1_000).outcome().expect_err("a search finds what ordinary runs miss");
+    let failure =
+        deposits(Deposit::InTwoMessages).seeds(0..1_000).outcome().expect_err("a search finds what ordinary runs miss");
     assert_eq!(failure.text(), "a deposit is lost: 10");
     println!("{failure}");
     println!("why: {}", failure.explanation());
@@ -81,11 +89,14 @@ fn main() {
     println!("as a diagram:\n{}", failure.mermaid());
 
     if let Some(seed) = failure.seed() {
-        let again = deposits(false).seeds(seed..seed + 1).outcome().expect_err("the same seed fails in the same way");
+        let again = deposits(Deposit::InTwoMessages)
+            .seeds(seed..seed + 1)
+            .outcome()
+            .expect_err("the same seed fails in the same way");
         assert_eq!((again.text(), again.trace()), (failure.text(), failure.trace()));
     }
 
-    let summary = deposits(true).seeds(0..1_000).outcome().expect("the mended program holds");
+    let summary = deposits(Deposit::InOne).seeds(0..1_000).outcome().expect("the mended program holds");
     println!("mended: {} runs, {} steps, traces {:x}", summary.runs(), summary.steps(), summary.traces());
 
     // A handler that panics on purpose, in a program that is meant to go on: `allow_panics`.
@@ -99,5 +110,5 @@ fn main() {
 
     // In a test: panics with the seed, the reason and the trace if a run fails. Each is made twice, to see that nothing but
     // the seed decides.
-    deposits(true).seeds(0..100).check_determinism().run();
+    deposits(Deposit::InOne).seeds(0..100).check_determinism().run();
 }

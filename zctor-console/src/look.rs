@@ -185,7 +185,7 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
     };
     let waits = row.waits.iter().map(ToString::to_string);
     let runs = row.holder();
-    let rooms = [(false, row.room), (true, row.inner_room)];
+    let inner_room = row.inner_room.map(|inner| Room { inside: true, ..room(inner) });
     Thread {
         thread: row.thread.to_string(),
         name: clean(&row.name),
@@ -195,7 +195,7 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
         instances: row.instances,
         queued: row.queued,
         oldest: row.oldest.as_secs_f64(),
-        rooms: rooms.into_iter().filter_map(|(inside, room)| Some(room_of(inside, room?))).collect(),
+        rooms: row.room.map(room).into_iter().chain(inner_room).collect(),
         timers: row.timers,
         handled: row.handled,
         panicked: row.panicked,
@@ -205,8 +205,9 @@ fn thread(row: &ThreadStats, earlier: Option<&Look>, window: Duration) -> Thread
     }
 }
 
-fn room_of(inside: bool, room: zctor::RoomStats) -> Room {
-    Room { inside, bound: room.bound, taken: room.taken, waiting: room.waiting }
+/// The room for messages from outside.
+fn room(row: zctor::RoomStats) -> Room {
+    Room { inside: false, bound: row.bound, taken: row.taken, waiting: row.waiting }
 }
 
 fn message_type(row: &TypeStats, earlier: Option<&Look>, window: Duration) -> Type {
@@ -299,12 +300,19 @@ fn last_line(text: impl ToString) -> String {
 }
 
 fn root(root: &zctor::WaitRoot) -> WaitRoot {
-    let handlers = root.handlers.iter().map(|one| (one.to_string(), false, one.wait.lasted, one.distance));
-    let callers = root.callers.iter().map(|one| (one.to_string(), true, one.caller.lasted, one.distance));
-    let mut waiting: Vec<Waiting> = callers
-        .chain(handlers)
-        .map(|(text, outside, lasted, distance)| Waiting { text, outside, lasted: lasted.as_secs_f64(), distance })
-        .collect();
+    let callers = root.callers.iter().map(|one| Waiting {
+        text: one.to_string(),
+        outside: true,
+        lasted: one.caller.lasted.as_secs_f64(),
+        distance: one.distance,
+    });
+    let handlers = root.handlers.iter().map(|one| Waiting {
+        text: one.to_string(),
+        outside: false,
+        lasted: one.wait.lasted.as_secs_f64(),
+        distance: one.distance,
+    });
+    let mut waiting: Vec<Waiting> = callers.chain(handlers).collect();
     waiting.sort_by_key(|one| Reverse(one.distance));
     WaitRoot {
         text: last_line(root),

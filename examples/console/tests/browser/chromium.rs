@@ -16,6 +16,12 @@ fn program() -> String {
 const ARGUMENTS: [&str; 5] =
     ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"];
 
+/// What is held while a key is pressed.
+enum Held {
+    Nothing,
+    Control,
+}
+
 /// A page in a browser of its own, which ends with it.
 pub(crate) struct Page {
     browser: Child,
@@ -100,19 +106,31 @@ impl Page {
         }
     }
 
-    /// Presses a key as a user does. `control` is the key held meanwhile.
-    pub(crate) fn press(&mut self, key: &str, control: bool) {
+    /// Presses a key as a user does.
+    pub(crate) fn press(&mut self, key: &str) {
+        self.press_beside(key, Held::Nothing);
+    }
+
+    /// Presses a key while the control key is held.
+    pub(crate) fn press_with_control(&mut self, key: &str) {
+        self.press_beside(key, Held::Control);
+    }
+
+    fn press_beside(&mut self, key: &str, held: Held) {
         let (text, code) = match key {
             "Enter" => ("\r", 13),
             "Tab" => ("", 9),
             "PageDown" => ("", 34),
             letter => (letter, letter.chars().next().map_or(0, |letter| letter.to_ascii_uppercase() as u32)),
         };
-        let text = if control { "" } else { text };
+        let (text, modifiers) = match held {
+            Held::Nothing => (text, 0),
+            Held::Control => ("", 2),
+        };
         let kind = if text.is_empty() { "rawKeyDown" } else { "keyDown" };
         for kind in [kind, "keyUp"] {
             let event = json!({
-                "type": kind, "key": key, "text": text, "windowsVirtualKeyCode": code, "modifiers": if control { 2 } else { 0 },
+                "type": kind, "key": key, "text": text, "windowsVirtualKeyCode": code, "modifiers": modifiers,
             });
             self.ask("Input.dispatchKeyEvent", event);
         }

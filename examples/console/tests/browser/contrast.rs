@@ -26,7 +26,7 @@ fn the_focus_reaches_all_that_can_be_used_and_is_seen_there() {
         for theme in ["light", "dark"] {
             page.theme(theme);
             // Tab goes on from the first of them. A browser shows the focus to those who have used a key.
-            page.press("Tab", false);
+            page.press("Tab");
             page.value("globalThis.reached = new Set(); document.querySelector('.skip').focus()");
             let usable = "[...document.querySelectorAll('a[href], button, [tabindex=\"0\"]')].filter(one => one.checkVisibility()).length";
             let usable = page.value(usable).as_u64().expect("a number");
@@ -34,7 +34,7 @@ fn the_focus_reaches_all_that_can_be_used_and_is_seen_there() {
             for _ in 0..usable {
                 let ratio = page.value("reached.add(document.activeElement), contrast.focus()");
                 assert!(ratio.as_f64() >= Some(3.0), "{ratio} at {}", page.text("document.activeElement.textContent"));
-                page.press("Tab", false);
+                page.press("Tab");
             }
             assert_eq!(page.value("reached.size"), usable);
         }

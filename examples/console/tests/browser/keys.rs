@@ -12,7 +12,7 @@ fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
         assert_eq!(named, "p12345", "a key that the page names is tested here");
 
         for (key, section) in [("1", "threads"), ("2", "types"), ("3", "top"), ("4", "events"), ("5", "maps")] {
-            page.press(key, false);
+            page.press(key);
             assert_eq!(page.text(FOCUSED), section);
             let seen = format!(
                 "(box => box.top < innerHeight && box.bottom > 0)(document.querySelector('#{section} h2').getBoundingClientRect())"
@@ -20,9 +20,9 @@ fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
             page.until(&seen);
         }
 
-        page.press("p", true); // that is the browser's key
+        page.press_with_control("p"); // that is the browser's key
         assert_eq!(page.text("document.querySelector('#state').textContent"), "live");
-        page.press("p", false);
+        page.press("p");
         assert_eq!(page.text("document.querySelector('#state').textContent"), "paused");
         assert_eq!(page.text("document.querySelector('#pause span').textContent"), "Go on");
         let looks = page.value("looks");
@@ -30,7 +30,7 @@ fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
         page.until("waited");
         // One that was under way may have ended.
         assert!(page.value("looks").as_u64() <= looks.as_u64().map(|looks| looks + 1), "it looks no more");
-        page.press("p", false);
+        page.press("p");
         let more = format!("looks > {looks} + 1");
         page.until(&more);
         assert_eq!(page.text("document.querySelector('#state').textContent"), "live");
@@ -40,14 +40,14 @@ fn each_key_in_the_last_line_of_the_page_does_what_it_says() {
 #[test]
 fn tab_and_enter_reach_what_a_mouse_does() {
     on_page("tab", 1.0, |page, _, _| {
-        page.press("Tab", false);
+        page.press("Tab");
         assert_eq!(page.text(FOCUSED), "To the threads");
-        page.press("Enter", false);
+        page.press("Enter");
         page.until("location.hash === '#threads'");
         // From there to the head of the column, and it sorts, down and then up.
         let mut steps = 0;
         while page.text(FOCUSED) != "handled" {
-            page.press("Tab", false);
+            page.press("Tab");
             steps += 1;
             assert!(steps < 20, "the focus is at {}", page.text(FOCUSED));
         }
@@ -59,7 +59,7 @@ fn tab_and_enter_reach_what_a_mouse_does() {
             )
         };
         for (order, down) in [("descending", true), ("ascending", false)] {
-            page.press("Enter", false);
+            page.press("Enter");
             let head = "document.activeElement.parentElement.getAttribute('aria-sort')";
             assert_eq!(page.text(head), order);
             page.until(&sorted(down));
@@ -77,9 +77,9 @@ fn m_has_handlers_measured_until_it_is_pressed_again() {
         let label = "document.querySelector('#measure span').textContent";
         let rows = "[...document.querySelectorAll('#times tbody th')].map(row => row.textContent).join()";
         assert_eq!((page.text(label), page.text(rows)), ("Measure".to_owned(), String::new()));
-        page.press("m", true); // that is the browser's key
+        page.press_with_control("m"); // that is the browser's key
         assert_eq!(page.text(label), "Measure");
-        page.press("m", false);
+        page.press("m");
         assert_eq!(page.text(label), "Stop");
         page.until(&format!("{rows}.includes('FeedMessage::')"));
         // Each row has a number in each column, and no handler that is stuck is among them, since it has not ended.
@@ -88,7 +88,7 @@ fn m_has_handlers_measured_until_it_is_pressed_again() {
             true
         );
         assert!(!page.text(rows).contains("DatabaseMessage::UserOf"), "{}", page.text(rows));
-        page.press("m", false);
+        page.press("m");
         assert_eq!(page.text(label), "Measure");
         page.until(&format!("{rows} === ''"));
         // A click does the same.

@@ -19,7 +19,7 @@ fn the_page_names_the_culprit_light_and_dark() {
         page.resize(1320, 1380);
         if cfg!(feature = "observe") {
             page.until("!document.querySelector('#times').hidden");
-            page.press("m", false);
+            page.press("m");
             page.until("document.querySelector('#times tbody th') !== null");
         }
         for theme in ["light", "dark"] {

@@ -44,15 +44,24 @@ impl Pane {
         }
     }
 
-    /// Its rows from the number `from` on, for this area. That of the chosen one is titled in bold.
-    pub(crate) fn table(self, snapshot: &Snapshot, area: Rect, from: usize, is_chosen: bool) -> Table<'static> {
+    /// The table that the keys scroll: its rows from the number `from` on, for this area, with its title in bold.
+    pub(crate) fn chosen_table(self, snapshot: &Snapshot, area: Rect, from: usize) -> Table<'static> {
+        Grid { from, is_chosen: true, ..self.grid(snapshot) }.table(area)
+    }
+
+    /// Its first rows, for this area.
+    pub(crate) fn table(self, snapshot: &Snapshot, area: Rect) -> Table<'static> {
+        self.grid(snapshot).table(area)
+    }
+
+    fn grid(self, snapshot: &Snapshot) -> Grid {
         let (title, columns, styles) = match self {
             Self::Threads => threads(snapshot),
             Self::Types => ("types", types(snapshot), Vec::new()),
             Self::Instances => ("top instances", instances(snapshot), Vec::new()),
             Self::Events => ("events", events(snapshot), Vec::new()),
         };
-        Grid { title, columns, styles, from, is_chosen }.table(area)
+        Grid { title, columns, styles, from: 0, is_chosen: false }
     }
 }
 

@@ -94,11 +94,11 @@ impl View {
         match self.pane {
             Pane::Threads if has_two => {
                 self.draw_chosen(frame, snapshot, upper);
-                frame.render_widget(Pane::Types.table(snapshot, lower, 0, false), lower);
+                frame.render_widget(Pane::Types.table(snapshot, lower), lower);
             }
             _ => {
                 if has_two {
-                    frame.render_widget(Pane::Threads.table(snapshot, upper, 0, false), upper);
+                    frame.render_widget(Pane::Threads.table(snapshot, upper), upper);
                 }
                 self.draw_chosen(frame, snapshot, lower);
             }
@@ -109,7 +109,7 @@ impl View {
     /// Draws the table that the keys scroll, no further than to its last row.
     fn draw_chosen(&mut self, frame: &mut Frame<'_>, snapshot: &Snapshot, area: Rect) {
         self.scroll = self.scroll.min(self.pane.rows(snapshot).saturating_sub(Grid::rows_in(area)));
-        frame.render_widget(self.pane.table(snapshot, area, self.scroll, true), area);
+        frame.render_widget(self.pane.chosen_table(snapshot, area, self.scroll), area);
     }
 
     /// The state comes before the numbers: a narrow window cuts the end off.
