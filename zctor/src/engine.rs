@@ -683,7 +683,7 @@ impl ActorEngine {
     #[cfg(feature = "observe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
     pub fn observe(&self) -> Observer {
-        Observer::new(Some(Arc::clone(&self.core.shared)))
+        Observer::new(Some(Arc::clone(&self.core.engine)))
     }
 
     /// Returns the number of actor threads that run.
@@ -704,7 +704,7 @@ impl ActorEngine {
     ///
     /// An example is at [`DeadLetter`].
     pub fn on_dead_letter(&self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) {
-        self.core.shared.incidents.on_dead_letter(Box::new(hook));
+        self.core.engine.incidents.on_dead_letter(Box::new(hook));
     }
 
     /// Calls `hook` for the end of every instance from now on.
@@ -716,7 +716,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Ended`].
     pub fn on_end(&self, hook: impl Fn(&Ended) + Send + Sync + 'static) {
-        self.core.shared.incidents.on_end(Box::new(hook));
+        self.core.engine.incidents.on_end(Box::new(hook));
     }
 
     /// Calls `hook` for every panic in the code of an instance from now on, of a message that was sent as of one that
@@ -733,7 +733,7 @@ impl ActorEngine {
     ///
     /// An example is at [`PanicEvent`].
     pub fn on_panic(&self, hook: impl Fn(&PanicEvent) + Send + Sync + 'static) {
-        self.core.shared.incidents.on_panic(Box::new(hook));
+        self.core.engine.incidents.on_panic(Box::new(hook));
     }
 
     /// Calls `hook` from now on each time that the state of an instance was built again: after a panic, when its backoff
@@ -745,7 +745,7 @@ impl ActorEngine {
     ///
     /// An example is at [`Restarted`].
     pub fn on_restart(&self, hook: impl Fn(&Restarted) + Send + Sync + 'static) {
-        self.core.shared.incidents.on_restart(Box::new(hook));
+        self.core.engine.incidents.on_restart(Box::new(hook));
     }
 
     /// Returns the handlers that have run for longer than `limit`, in the order of their threads. Empty: the engine is

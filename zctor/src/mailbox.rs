@@ -149,7 +149,7 @@ impl Mailbox {
     /// Takes back mail that came too late.
     #[cold]
     fn take_back(&self, pusher: u64) -> Option<Mail> {
-        self.queue.take_back(pusher).map(|own| self.release(own))
+        self.queue.take_back(pusher).map(|own| self.give_back_permits_of(own))
     }
 
     /// As `push`, for a batch, which counts for as many messages as it holds.
@@ -222,15 +222,16 @@ impl Mailbox {
     // Permits.
 
     /// Gives back the permits that mail holds: it will not be handled here.
-    pub(crate) fn release(&self, mut mail: Mail) -> Mail {
+    pub(crate) fn give_back_permits_of(&self, mut mail: Mail) -> Mail {
         if std::mem::take(&mut mail.permitted) {
-            self.give_back(mail.messages as usize);
+            self.give_back_permits(mail.messages as usize);
         }
         mail
     }
 
+    /// Gives so many permits back, if the mailbox has a bound.
     #[inline]
-    pub(crate) fn give_back(&self, permits: usize) {
+    pub(crate) fn give_back_permits(&self, permits: usize) {
         if let Some(all) = &self.permits {
             point_anywhere(|| Operation::Plain("give permits back"));
             all.give_back(permits);

@@ -274,7 +274,7 @@ where
             return false;
         }
         if serving.permitted {
-            local.mailbox.give_back(1);
+            local.mailbox.give_back_permits(1);
         }
         let Some(request) = call else { return true };
         let cancellation = if cancellable == Cancellable::Yes { request.port.cancellation() } else { None };

@@ -53,7 +53,7 @@ where
         take: fn(&mut P) -> Option<M::Port>,
     ) -> Option<Serving> {
         if serving.permitted {
-            local.mailbox.give_back(1);
+            local.mailbox.give_back_permits(1);
         }
         let is_broken = self.fault_panics(local, place, message, take);
         (!is_broken).then_some(Serving { permitted: false, ..serving })

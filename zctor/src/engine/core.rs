@@ -34,7 +34,7 @@ use crate::sys::waiters::Waiters;
 pub(crate) struct Core {
     pub(crate) pools: Arc<Pools>,
     /// The part that the mailboxes and the pools share too.
-    pub(crate) shared: Arc<EngineShared>,
+    pub(crate) engine: Arc<EngineShared>,
     pub(crate) name: String,
     /// The number of threads in `wait_until`. A thread that comes to rest wakes them, if there are any.
     waiting: AtomicUsize,
@@ -83,11 +83,11 @@ pub(super) enum EnginePhase {
 }
 
 impl Core {
-    pub(crate) fn new(name: String, shared: EngineShared) -> Arc<Self> {
-        let shared = Arc::new(shared);
+    pub(crate) fn new(name: String, engine: EngineShared) -> Arc<Self> {
+        let engine = Arc::new(engine);
         Arc::new(Self {
-            pools: Arc::new(Pools::new(Arc::clone(&shared))),
-            shared,
+            pools: Arc::new(Pools::new(Arc::clone(&engine))),
+            engine,
             name,
             waiting: AtomicUsize::new(0),
             ages: Mutex::default(),

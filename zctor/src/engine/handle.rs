@@ -329,7 +329,7 @@ impl EngineHandle {
     #[cfg(feature = "observe")]
     #[cfg_attr(docsrs, doc(cfg(feature = "observe")))]
     pub fn observe(&self) -> Observer {
-        Observer::new(self.core.upgrade().map(|core| Arc::clone(&core.shared)))
+        Observer::new(self.core.upgrade().map(|core| Arc::clone(&core.engine)))
     }
 
     /// Returns the number of actor threads that run; 0 when the engine is gone.

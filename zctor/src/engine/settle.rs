@@ -13,7 +13,7 @@ pub(crate) fn settle(core: &Arc<Core>) {
     // This is the calling thread of `here`, of this engine or another. No other thread serves its instances, so it
     // serves them between its looks. While it waits, new mail interrupts the wait.
     let waiter = Arc::clone(core);
-    let is_own = Arc::ptr_eq(&core.shared, &local.mailbox.engine);
+    let is_own = Arc::ptr_eq(&core.engine, &local.mailbox.engine);
     let interrupt = move || {
         drop(waiter.state.lock());
         waiter.state.notify();

@@ -54,12 +54,12 @@ struct Reconciled {
 /// caller must.
 fn begin_shutdown(core: &Core, limit: Option<Duration>) -> bool {
     let limit = limit.and_then(deadline);
-    point(&core.shared.world, 0, || Operation::Plain("close the edge"));
+    point(&core.engine.world, 0, || Operation::Plain("close the edge"));
     let mut mailboxes = Vec::new();
     let mut state = core.state.lock();
     let must_drive = match &mut state.phase {
         EnginePhase::Open => {
-            core.shared.edge.close();
+            core.engine.edge.close();
             mailboxes.extend(state.threads.values().map(|running| Arc::clone(&running.mailbox)));
             state.earlier = ended_earlier(&state);
             state.phase = EnginePhase::Stopping { until: limit, has_driver: true };
@@ -120,7 +120,7 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
         let Some(last) = state.threads.last_key_value().map(|(_, running)| Arc::clone(&running.mailbox)) else {
             break;
         };
-        if core.shared.edge.is_sealed() {
+        if core.engine.edge.is_sealed() {
             // The order is given up: each thread ends as soon as it can.
             let mailboxes: Vec<_> = state.threads.values().map(|running| Arc::clone(&running.mailbox)).collect();
             drop(state);
@@ -142,8 +142,8 @@ pub(super) fn drive_shutdown(core: &Arc<Core>) {
 }
 
 fn seal(core: &Core) {
-    point(&core.shared.world, 0, || Operation::Plain("seal the edge"));
-    core.shared.edge.seal();
+    point(&core.engine.world, 0, || Operation::Plain("seal the edge"));
+    core.engine.edge.seal();
 }
 
 fn order_end(mailbox: &Mailbox) {
@@ -165,7 +165,7 @@ fn finish_shutdown(core: &Arc<Core>) {
     let waits = WaitForest::of(&threads, &callers);
     if !abandoned.is_empty() {
         // The waiters are answered first. The mail comes after them, since its drops are the user's and may take long.
-        core.shared.abandon();
+        core.engine.abandon();
         for mailbox in &mailboxes {
             mailbox.parker.wake();
         }
@@ -180,15 +180,15 @@ fn finish_shutdown(core: &Arc<Core>) {
     // Each instance of an abandoned thread is on its roster still, or has been reported by now.
     let living: Vec<_> = abandoned.iter().map(|running| running.mailbox.roster.abandon()).collect();
     for NamedInstance { instance, message } in living.iter().flatten().copied() {
-        core.shared.incidents.tell_ended(|| Ended { instance, message, why: End::Abandoned });
+        core.engine.incidents.tell_ended(|| Ended { instance, message, why: End::Abandoned });
     }
-    core.shared.incidents.finish();
+    core.engine.incidents.finish();
     let Reconciled { instances: abandoned_instances, dead_letters, left } = reconcile(core, &abandoned, &living);
     let mut state = core.state.lock();
     let mut instances = std::mem::take(&mut state.reports);
     instances.extend(abandoned_instances);
     instances.sort_by_key(|instance| instance.id);
-    let skipped = core.shared.incidents.skipped();
+    let skipped = core.engine.incidents.skipped();
     let report = Report { instances, earlier: state.earlier, dead_letters, skipped, left };
     state.phase = EnginePhase::Stopped(if abandoned.is_empty() {
         Ok(report)
@@ -229,7 +229,7 @@ fn join(core: &Arc<Core>, ended: Vec<Started>) {
 fn reconcile(core: &Core, abandoned: &[RunningThread], living: &[Vec<NamedInstance>]) -> Reconciled {
     let look = || Reconciled {
         instances: abandoned.iter().zip(living).flat_map(|(one, living)| one.mailbox.roster.reports(living)).collect(),
-        dead_letters: core.shared.incidents.dead_letters(),
+        dead_letters: core.engine.incidents.dead_letters(),
         left: abandoned.iter().map(|one| one.mailbox.meter.in_hand() as u64).sum(),
     };
     let mut reconciled = look();

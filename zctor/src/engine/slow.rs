@@ -50,7 +50,7 @@ pub(super) fn on_slow(
     if this_member().is_some() {
         return Ok(());
     }
-    core.shared.edge.note_variants();
+    core.engine.edge.note_variants();
     let mut watcher = core.slow.lock();
     if watcher.is_closed {
         return Err(SpawnError::Stopped);
@@ -89,7 +89,7 @@ pub(super) fn close(core: &Core) -> Option<Started> {
 
 /// The handlers that have run for longer than `limit`, or than the limit of their own actor.
 pub(super) fn slow(core: &Core, limit: Duration) -> Vec<Slow> {
-    core.shared.edge.note_variants();
+    core.engine.edge.note_variants();
     let mailboxes = stats::mailboxes(core);
     let (threads, _) = stats::threads(core, &mailboxes);
     threads.iter().filter_map(|thread| slow_on(thread, limit)).collect()
@@ -143,7 +143,7 @@ fn watch_over(core: &Arc<Core>) {
         let are_at_rest = || mailboxes.iter().all(|mailbox| mailbox.rest().is_some());
         let mut sleeps = are_at_rest();
         if sleeps {
-            core.shared.set_watcher_asleep(true);
+            core.engine.set_watcher_asleep(true);
             sleeps = are_at_rest();
         }
         let until = deadline(if sleeps { LONGEST } else { pace(limit, &mailboxes) });
@@ -152,7 +152,7 @@ fn watch_over(core: &Arc<Core>) {
             watcher = core.slow.wait(watcher, until);
         }
         watcher.is_woken = false;
-        core.shared.set_watcher_asleep(false);
+        core.engine.set_watcher_asleep(false);
         if watcher.is_closed {
             return;
         }

@@ -82,7 +82,7 @@ fn start_all(core: &Arc<Core>, ids: Range<u32>, threads: Vec<ActorThread>) -> (V
     for (id, thread) in ids.map(ThreadId).zip(threads) {
         let name = thread.name.unwrap_or_else(|| format!("{}-{id}", core.name));
         let permits = thread.mailbox_bound.map(|bound| Permits::new(mailbox_bound(bound), thread.overflow));
-        let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.shared), permits);
+        let mut mailbox = Mailbox::new(id, name, Arc::clone(&core.engine), permits);
         if let Some((bound, policy)) = thread.inner_bound {
             mailbox = mailbox.with_inner_bound(bound, policy);
         }
@@ -121,10 +121,10 @@ fn publish(
     starting: Vec<Thread>,
     run: impl FnOnce(Vec<Commit>),
 ) -> Result<(), Vec<Thread>> {
-    if let Some(sends) = &core.shared.sends {
+    if let Some(sends) = &core.engine.sends {
         starting.iter().for_each(|thread| note_start(sends, &thread.mailbox));
     }
-    point(&core.shared.world, 0, || Operation::Plain("register the new instances"));
+    point(&core.engine.world, 0, || Operation::Plain("register the new instances"));
     let mut state = core.state.lock();
     if !matches!(state.phase, EnginePhase::Open) {
         return Err(starting);
@@ -178,7 +178,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
     let current = std::thread::current();
     let name = current.name().map_or_else(|| format!("{}-{id}", core.name), String::from);
-    let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.shared), None));
+    let mailbox = Arc::new(Mailbox::new(id, name, Arc::clone(&core.engine), None));
     let guard =
         ThreadGuard::enter(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::clone(&mailbox), kept_by_engine(core)());
     {
@@ -197,7 +197,7 @@ pub(crate) fn here(core: &Arc<Core>) -> Result<Here, SpawnError> {
 #[cfg(feature = "testing")]
 pub(crate) fn local_without_thread(core: &Arc<Core>) -> Result<Rc<Local>, SpawnError> {
     let id = ThreadId(reserve_numbers(core, 1)?.start);
-    let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.shared), None);
+    let mailbox = Mailbox::new(id, format!("{}-{id}", core.name), Arc::clone(&core.engine), None);
     Ok(Rc::new(Local::new(Arc::clone(core) as Arc<dyn ThreadOwner>, Arc::new(mailbox), kept_by_engine(core)())))
 }
 

@@ -31,12 +31,12 @@ pub(super) fn stats(core: &Core) -> Stats {
         let state = core.state.lock();
         (running(&state), state.gone.clone())
     };
-    let mut types = core.shared.incidents.by_type();
+    let mut types = core.engine.incidents.by_type();
     for (name, ended) in gone {
         add_ended(&mut types, name, ended);
     }
     let living: Vec<_> = mailboxes.iter().map(|mailbox| add_thread(&mut types, mailbox)).collect();
-    let incidents = &core.shared.incidents;
+    let incidents = &core.engine.incidents;
     let (mut threads, callers) = threads(core, &mailboxes);
     threads.iter_mut().zip(living).for_each(|(thread, living)| thread.types = living);
     let runs = |thread| threads.binary_search_by_key(&thread, |one| one.thread).is_ok();
@@ -51,7 +51,7 @@ pub(super) fn stats(core: &Core) -> Stats {
         restarts: incidents.restarts(),
         timed_out: incidents.timed_out(),
         callers,
-        sends: core.shared.sends.as_ref().map(Sends::rows).unwrap_or_default(),
+        sends: core.engine.sends.as_ref().map(Sends::rows).unwrap_or_default(),
     }
 }
 
@@ -67,7 +67,7 @@ fn running(state: &State) -> Vec<Arc<Mailbox>> {
 /// The statistics of these threads, and the waits of threads outside.
 pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadStats>, Vec<OutsideCaller>) {
     // In this order: a caller is listed when its message has been sent, so each that is listed has its message counted.
-    let (mut callers, progress): (Vec<OutsideCaller>, Vec<u64>) = core.shared.callers.list().into_iter().unzip();
+    let (mut callers, progress): (Vec<OutsideCaller>, Vec<u64>) = core.engine.callers.list().into_iter().unzip();
     let mut awaited: Vec<Awaited> =
         callers.iter().zip(progress).map(|(caller, progress)| (caller.on, progress, caller.lasted)).collect();
     let mut ended = Vec::with_capacity(mailboxes.len());

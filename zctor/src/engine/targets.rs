@@ -15,7 +15,7 @@ use crate::thread::local::{Local, local_if};
 pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -> R) -> R {
     let pool = core.pools.get::<M>();
     let loaded = pool.as_deref().map(|pool| pool.places.load());
-    let target = Target::at_pool(pool.as_deref(), &core.shared);
+    let target = Target::at_pool(pool.as_deref(), &core.engine);
     f(target.with_snapshot(loaded.as_deref().map(|places| &**places)))
 }
 
@@ -31,6 +31,6 @@ pub(super) fn client_of<M: Message>(core: &Core) -> Result<Client<M>, CallError>
         return Ok(Client::of_pool(pool));
     }
     // The edge is looked at after the pool: a shutdown closes the edge before it empties the pool.
-    let refusal = if core.shared.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
+    let refusal = if core.engine.edge.is_open() { Refusal::NotRegistered } else { Refusal::Stopped };
     Err(CallError::refused(M::name(), refusal))
 }

@@ -230,9 +230,8 @@ pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
     message: M,
     port: ToPort<M, R>,
 ) -> Pending<R> {
-    let (key, until) = (message.key(), own_deadline(target));
     let choose = |key| target.choose::<CAN_BE_WATCHED>(key).map_err(|refusal| target.call_error(refusal));
-    request_from::<M, R, K>(target, choose(key), (message, port), until, choose)
+    request_by::<M, R, K>(target, (message, port), own_deadline(target), choose)
 }
 
 /// As `request`, but waits for room, as a call does.
@@ -242,9 +241,18 @@ pub(crate) fn request_when_room<M: Payload, R: 'static, K: Kind>(
     message: M,
     port: ToPort<M, R>,
 ) -> Pending<R> {
-    let (key, until) = (message.key(), own_deadline(target));
-    let choose = |key| find(target, key, until);
-    request_from::<M, R, K>(target, choose(key), (message, port), until, choose)
+    let until = own_deadline(target);
+    request_by::<M, R, K>(target, (message, port), until, |key| find(target, key, until))
+}
+
+/// Sends a request to the instance that `choose` gives for its key.
+fn request_by<'a, M: Payload, R: 'static, K: Kind>(
+    target: &Target<'a, M>,
+    (message, port): (M, ToPort<M, R>),
+    until: Option<Instant>,
+    choose: impl Fn(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
+) -> Pending<R> {
+    request_from::<M, R, K>(target, choose(message.key()), (message, port), until, choose)
 }
 
 /// Sends a request to just this instance.

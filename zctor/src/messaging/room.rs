@@ -124,7 +124,7 @@ impl<M: Payload> Sending<M> {
             if let Err(refusal) =
                 found.and_then(|chosen| send::deliver::<CAN_BE_WATCHED, M>(&chosen, &mut self.message))
             {
-                return Poll::Ready(send::give_back(*target, &mut self.message, refusal));
+                return Poll::Ready(send::refused(*target, &mut self.message, refusal));
             }
             // A message that is back in its place was for a thread that has ended just now: see `send::try_send`.
         }

@@ -17,11 +17,12 @@ pub(crate) fn send<const WATCHED: bool, M: Payload>(
     target: Target<'_, M>,
     place: &mut Option<M>,
 ) -> Result<(), SendError<M>> {
-    try_send::<WATCHED, M>(target, place).or_else(|refusal| give_back(target, place, refusal))
+    try_send::<WATCHED, M>(target, place).or_else(|refusal| refused(target, place, refusal))
 }
 
+/// The error of a send that was refused, with the message out of its place.
 #[cold]
-pub(super) fn give_back<M: Payload>(
+pub(super) fn refused<M: Payload>(
     target: Target<'_, M>,
     place: &mut Option<M>,
     refusal: Refusal,

@@ -221,7 +221,7 @@ impl<M: Payload> Drop for Batches<'_, M> {
     fn drop(&mut self) {
         for (chosen, batch) in &self.batches {
             if chosen.sent_as().permitted {
-                chosen.endpoint().mailbox.give_back(batch.len());
+                chosen.endpoint().mailbox.give_back_permits(batch.len());
             }
         }
     }

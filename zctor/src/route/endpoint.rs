@@ -41,7 +41,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                         let mail = Mail::message(endpoint.slot, envelope, sent_as).signed();
                         take_back(place, endpoint.mailbox.push(mail));
                     }
-                    None => endpoint.refuse(1, sent_as),
+                    None => endpoint.give_back_permits(1, sent_as),
                 }
             },
             enclose: Some(|place, endpoint, sent_as| {
@@ -62,7 +62,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                         let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
                         take_back(place, endpoint.deliver(way, mail));
                     }
-                    None => endpoint.refuse(1, sent_as),
+                    None => endpoint.give_back_permits(1, sent_as),
                 }
             },
             inner: |place, endpoint, sent_as, take_turn| {
@@ -92,7 +92,7 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                         take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
                     }
                     None => {
-                        endpoint.refuse(batch.len(), sent_as);
+                        endpoint.give_back_permits(batch.len(), sent_as);
                         *messages = batch;
                     }
                 }
@@ -171,7 +171,7 @@ fn call_traced<M: Payload<Port: Send> + Send, H: Hook<M>>(
             let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
             take_back(place, endpoint.deliver(way, mail));
         }
-        None => endpoint.refuse(1, sent_as),
+        None => endpoint.give_back_permits(1, sent_as),
     }
 }
 
@@ -284,7 +284,7 @@ impl<M: Payload> Endpoint<M> {
         };
         match enclose(message, self, sent_as) {
             Some(mail) => take_back(message, self.deliver(way, mail)),
-            None => self.refuse(1, sent_as),
+            None => self.give_back_permits(1, sent_as),
         }
     }
 

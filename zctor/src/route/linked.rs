@@ -96,7 +96,7 @@ impl HeldPermit {
 impl Drop for HeldPermit {
     fn drop(&mut self) {
         if self.permits > 0 {
-            self.mailbox.give_back(self.permits);
+            self.mailbox.give_back_permits(self.permits);
         }
     }
 }
@@ -252,7 +252,7 @@ fn deliver<C: Content>(
         Some(envelope) => {
             take_back(&mut linked, endpoint.deliver_batch(way, mail(endpoint.slot, envelope, sent_as).signed()));
         }
-        None => endpoint.refuse(linked.len(), sent_as),
+        None => endpoint.give_back_permits(linked.len(), sent_as),
     }
     *place = linked.content;
 }

@@ -138,11 +138,11 @@ impl Location {
         }
     }
 
-    /// Gives the permits of messages back that are refused, since the instance has ended meanwhile.
+    /// Gives back the permits of messages that are refused, since the instance has ended meanwhile.
     #[cold]
-    pub(super) fn refuse(&self, messages: usize, sent_as: SentAs) {
+    pub(super) fn give_back_permits(&self, messages: usize, sent_as: SentAs) {
         if sent_as.permitted {
-            self.mailbox.give_back(messages);
+            self.mailbox.give_back_permits(messages);
         }
     }
 

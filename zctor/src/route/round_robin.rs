@@ -101,7 +101,7 @@ impl<M: Payload> Pool<M> {
                 return Ok(Some((index, way, entry, turn)));
             }
             if entry == Entry::Permit {
-                endpoint.mailbox.give_back(1);
+                endpoint.mailbox.give_back_permits(1);
             }
         }
     }

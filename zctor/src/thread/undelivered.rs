@@ -115,7 +115,7 @@ pub(super) fn divert_here(local: &Local, mail: Mail) {
 pub(crate) fn divert(mailbox: &Mailbox, owner: &dyn ThreadOwner, mail: Mail) {
     let from_inner = mail.is_to_take();
     let Some(mail) = mailbox.resolve(mail) else { return };
-    let mut mail = mailbox.release(mail);
+    let mut mail = mailbox.give_back_permits_of(mail);
     let from_hook = mail.from_hook;
     if let (true, MailContents::Envelope(envelope)) = (mail.in_turn, &mut mail.contents) {
         // Messages of a hook stay marked as such.
@@ -128,7 +128,7 @@ pub(crate) fn divert(mailbox: &Mailbox, owner: &dyn ThreadOwner, mail: Mail) {
 /// Makes dead letters of what is left in mail that nobody will handle, and ends its calls.
 fn discard(mailbox: &Mailbox, mail: Mail) {
     let Some(mail) = mailbox.resolve(mail) else { return };
-    let mut mail = mailbox.release(mail);
+    let mut mail = mailbox.give_back_permits_of(mail);
     let incidents = &mailbox.engine.incidents;
     let why = if mailbox.engine.edge.is_sealed() { Undelivered::Stopped } else { Undelivered::Ended };
     let instance = InstanceId { thread: mailbox.thread, slot: mail.to };

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::mailbox::Mailbox;
 use crate::mailbox::engine_shared::EngineShared;
@@ -19,7 +19,7 @@ use crate::sys::clock::now;
 use crate::sys::frame::Frame;
 use crate::sys::outside::wait_outside_noted;
 use crate::sys::park::Parker;
-use crate::sys::spin::{Spin, Spun};
+use crate::sys::spin::{Budget, Spin, Spun};
 use crate::thread::borrowed::{as_actor_thread, is_done};
 use crate::thread::carried::{Home, home};
 use crate::thread::local::{Local, local};
@@ -254,18 +254,7 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyWaitedFor, dead
     let parker = &local.mailbox.parker;
     let due = || [deadline, local.next_timer()].into_iter().flatten().min();
     let spin = local.mailbox.engine.spin.no_later_than(due);
-    if matches!(spin, Spin::UpTo(_)) {
-        // A push that came before the announcement does not end the spin, and this one may be long.
-        take_in(local);
-    }
-    // Mail that can be served comes first: the reply may depend on it.
-    let mut may_serve = local.has_mail(below);
-    let mut budget = None;
-    if !may_serve {
-        if let Spun::Nothing(of_reply) = parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready()) {
-            budget = of_reply;
-        }
-    }
+    let (mut may_serve, mut budget) = spin_here(local, below, awaited, spin);
     if awaited.is_ready() && awaited.poll(Waker::noop()) {
         return Some(());
     }
@@ -286,11 +275,7 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyWaitedFor, dead
         }
         let served = may_serve && serve(local, below, 1) > 0;
         may_serve = true;
-        // Code outside every handler runs here only on the calling thread of `here`. Its wait ends when the engine
-        // tells that thread to end.
-        let is_loop = below == u32::MAX;
-        let over = parker.is_closed() || (is_loop && local.ending.get());
-        if deadline.is_some_and(|deadline| deadline <= now()) || over {
+        if deadline.is_some_and(|deadline| deadline <= now()) || is_told_to_end(local, below) {
             return awaited.poll(Waker::noop()).then_some(());
         }
         if served {
@@ -305,15 +290,52 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyWaitedFor, dead
             parker.retract();
             continue;
         }
-        // That code is outside: while it waits, and no mail is held, its thread is at rest.
-        let rests = is_loop && local.held.is_empty();
-        if rests {
-            free_memory(local);
-        }
-        at_rest(local, rests, || {
-            let park = if is_loop { Park::Idle } else { Park::Waiting };
-            let time = parked(local, park, since.unwrap_or_else(now), due());
-            budget.take().into_iter().for_each(|budget| budget.parked_for(time));
-        });
+        let time = park_here(local, below, since, due);
+        budget.take().into_iter().for_each(|budget| budget.parked_for(time));
     }
+}
+
+/// Spins for the reply, unless mail can be served, which comes first: the reply may depend on it. Gives whether there is
+/// such mail, and the budget of a spin in vain.
+fn spin_here<'l>(
+    local: &'l Rc<Local>,
+    below: u32,
+    awaited: &dyn AnyWaitedFor,
+    spin: Spin,
+) -> (bool, Option<&'l Budget>) {
+    if matches!(spin, Spin::UpTo(_)) {
+        // A push that came before the announcement does not end the spin, and this one may be long.
+        take_in(local);
+    }
+    if local.has_mail(below) {
+        return (true, None);
+    }
+    match local.mailbox.parker.spin_for_reply(&local.budgets, spin, || awaited.is_ready()) {
+        Spun::Came => (false, None),
+        Spun::Nothing(budget) => (false, budget),
+    }
+}
+
+/// Whether code that serves this depth is outside every handler. It runs on an actor thread only by `here`.
+fn is_loop(below: u32) -> bool {
+    below == u32::MAX
+}
+
+/// Whether the wait must end: its thread is closed, or the engine has told the calling thread of `here` to end.
+fn is_told_to_end(local: &Local, below: u32) -> bool {
+    local.mailbox.parker.is_closed() || (is_loop(below) && local.ending.get())
+}
+
+/// Parks a thread that waits here, until it is woken or something is due. Gives for how long it was parked.
+fn park_here(local: &Rc<Local>, below: u32, since: Option<Instant>, due: impl FnOnce() -> Option<Instant>) -> Duration {
+    let is_loop = is_loop(below);
+    let park = if is_loop { Park::Idle } else { Park::Waiting };
+    let mut time = Duration::ZERO;
+    // That code is outside: while it waits, and no mail is held, its thread is at rest.
+    let rests = is_loop && local.held.is_empty();
+    if rests {
+        free_memory(local);
+    }
+    at_rest(local, rests, || time = parked(local, park, since.unwrap_or_else(now), due()));
+    time
 }
