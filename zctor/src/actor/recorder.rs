@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::client::message::Message;
 use crate::error::SendError;
+use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::pending::Pending;
 use crate::reply::cancellation::Cancellation;
@@ -81,5 +82,5 @@ pub(crate) fn requested<T: Message, R: 'static, K: Kind>(
     let (reply_to, receiver) = ReplyTo::channel(Cancellation::new(None));
     recorder.record(message, Some(port(reply_to)));
     let in_flight = InFlight::new(receiver, Arc::clone(&local.mailbox), T::name);
-    Ok(Pending::sent(in_flight, T::name, K::depth(T::CALL_DEPTH)).without_deadline())
+    Ok(Pending::sent(in_flight, T::name, K::depth(T::CALL_DEPTH), Limit::None))
 }

@@ -290,8 +290,7 @@ pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
     chosen: &Chosen<'_, M>,
 ) -> Pending<R> {
     let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-    let pending = Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH));
-    if target.patience.limit() == Limit::None { pending.without_deadline() } else { pending }
+    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.patience.limit())
 }
 
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.

@@ -13,6 +13,7 @@ use crate::error::CallError;
 use crate::mailbox::Mailbox;
 use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::waits::Callee;
+use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::InFlight;
 use crate::messaging::undeclared::undeclared;
 use crate::reply::reply_to::Outcome;
@@ -108,14 +109,14 @@ impl<R> Drop for Sent<R> {
 }
 
 impl<R> Pending<R> {
-    pub(crate) fn sent(call: InFlight<R, Arc<Mailbox>>, message: fn() -> &'static str, depth: u32) -> Self {
+    pub(crate) fn sent(
+        call: InFlight<R, Arc<Mailbox>>,
+        message: fn() -> &'static str,
+        depth: u32,
+        limit: Limit,
+    ) -> Self {
         let state = State::Sent(Sent { call, detached: false });
-        Self { state: RefCell::new(state), message, depth, inherits: true }
-    }
-
-    /// Lets a wait for it outlast the deadline of the handler that waits.
-    pub(crate) fn without_deadline(self) -> Self {
-        Self { inherits: false, ..self }
+        Self { state: RefCell::new(state), message, depth, inherits: limit != Limit::None }
     }
 
     /// Why the request could not be sent, if it could not.

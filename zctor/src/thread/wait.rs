@@ -297,6 +297,7 @@ fn wait_here(local: &Rc<Local>, below: u32, awaited: &mut dyn AnyWaitedFor, dead
 
 /// Spins for the reply, unless mail can be served, which comes first: the reply may depend on it. Gives whether there is
 /// such mail, and the budget of a spin in vain.
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn spin_here<'l>(
     local: &'l Rc<Local>,
     below: u32,
@@ -327,6 +328,7 @@ fn is_told_to_end(local: &Local, below: u32) -> bool {
 }
 
 /// Parks a thread that waits here, until it is woken or something is due. Gives for how long it was parked.
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn park_here(local: &Rc<Local>, below: u32, since: Option<Instant>, due: impl FnOnce() -> Option<Instant>) -> Duration {
     let is_loop = is_loop(below);
     let park = if is_loop { Park::Idle } else { Park::Waiting };
