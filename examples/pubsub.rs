@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     engine.settle();
     let published = weather.publish("sun".to_owned());
     println!("the sun reaches {} subscribers", published.reached);
-    assert_eq!((published.reached, published.refused, weather.len()), (2, 1, 2)); // Cyd is struck off
+    assert_eq!((published.reached, published.refused, weather.len()), (2, 1, 2)); // Cyd is off the list
 
     let (ann_has, bob_has) = (ann.inbox()?, bob.inbox()?);
     println!("ann has {ann_has:?}\nbob has {bob_has:?}");

@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plain data", &["definition", "error", "event", "id", "report", "type_map"]),
 ];
 
-const RUNTIME: House = House {
+const RUNTIME: Layered = Layered {
     root: "zctor/src",
     layers: LAYERS,
     machine: Some("sys"),
@@ -63,10 +63,16 @@ const MACRO_LAYERS: &[(&str, &[&str])] = &[
     ("the ground", &["position", "spelling", "errors"]),
 ];
 
-const MACRO: House =
-    House { root: "zctor-macros/src", layers: MACRO_LAYERS, machine: None, smallbox: None, circle: &[], allowed: &[] };
+const MACRO: Layered = Layered {
+    root: "zctor-macros/src",
+    layers: MACRO_LAYERS,
+    machine: None,
+    smallbox: None,
+    circle: &[],
+    allowed: &[],
+};
 
-struct House {
+struct Layered {
     root: &'static str,
     /// From the top down; empty if there are none.
     layers: &'static [(&'static str, &'static [&'static str])],
@@ -80,7 +86,7 @@ struct House {
     allowed: &'static [&'static str],
 }
 
-impl House {
+impl Layered {
     /// The layer of a file, and how many are below it.
     fn layer(&self, file: &str) -> Option<(&'static str, usize)> {
         let top = file.split('/').next()?.trim_end_matches(".rs");

@@ -92,7 +92,7 @@ impl<T: Clone + Send + 'static> Topic<T> {
     /// Sends a copy of `value` to each subscriber, in the order in which they subscribed.
     ///
     /// The values of one publisher come to each subscriber in the order in which they were published. One that has ended
-    /// is struck off. One without room misses this value: see [`Published::refused`]. So does a pool that has no live
+    /// is taken off the list. One without room misses this value: see [`Published::refused`]. So does a pool that has no live
     /// instance just now; it stays subscribed, since its places can be filled again.
     ///
     /// # Blocking
@@ -188,7 +188,7 @@ pub struct Published {
     /// How many subscribers got it.
     pub reached: usize,
     /// How many did not: they had no room in a bounded mailbox, were a pool without a live instance, or had ended. Those
-    /// that had ended are struck off.
+    /// that had ended are taken off the list.
     pub refused: usize,
 }
 

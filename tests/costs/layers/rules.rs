@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::House;
+use super::Layered;
 use super::source::{Files, Place, Source};
 
 /// Violations: a key, as an exception names it, and a text that says what is to be done.
@@ -37,37 +37,37 @@ struct Written<'s> {
     passed_on: bool,
 }
 
-pub(super) fn check(house: &House, files: &Files) -> Broken {
+pub(super) fn check(layered: &Layered, files: &Files) -> Broken {
     let source = Source::read(files);
-    let mut check = Check { house, broken: Broken::new() };
+    let mut check = Check { layered, broken: Broken::new() };
     for (file, lines) in &source.lines {
         if *lines > LINES {
-            let text = format!("{} has {lines} lines of code; split it, {LINES} is the most", house.path(file));
+            let text = format!("{} has {lines} lines of code; split it, {LINES} is the most", layered.path(file));
             check.add(format!("{file}: length"), text);
         }
-        if !house.layers.is_empty() && house.layer(file).is_none() {
+        if !layered.layers.is_empty() && layered.layer(file).is_none() {
             let text =
-                format!("{} stands in no layer: move it to a folder of LAYERS, or add it there", house.path(file));
+                format!("{} stands in no layer: move it to a folder of LAYERS, or add it there", layered.path(file));
             check.add(format!("{file}: no layer"), text);
         }
     }
     let arrows = check.paths(&source);
     check.circles(&arrows);
-    if !house.layers.is_empty() {
+    if !layered.layers.is_empty() {
         check.arrows(&arrows);
         check.inherent(&source);
     }
     check.broken
 }
 
-struct Check<'h> {
-    house: &'h House,
+struct Check<'l> {
+    layered: &'l Layered,
     broken: Broken,
 }
 
 impl Check<'_> {
     fn add(&mut self, key: String, text: String) {
-        if !self.house.allowed.contains(&key.as_str()) {
+        if !self.layered.allowed.contains(&key.as_str()) {
             self.broken.insert(key, text);
         }
     }
@@ -107,7 +107,7 @@ impl Check<'_> {
     }
 
     fn place(&mut self, source: &Source, written: &Written<'_>, place: &Place, arrows: &mut Arrows) {
-        let house = self.house;
+        let layered = self.layered;
         let targets: Vec<String> = match place {
             Place::Module(module) => source.files(module).collect(),
             Place::Item(target) => vec![target.clone()],
@@ -115,9 +115,9 @@ impl Check<'_> {
                 if let Some(name) = machine(path) {
                     self.machine(written.file, &name);
                 }
-                let home = house.smallbox.filter(|home| path[0] == "smallbox" && written.file != *home);
+                let home = layered.smallbox.filter(|home| path[0] == "smallbox" && written.file != *home);
                 if let Some(home) = home {
-                    let text = format!("{} names smallbox, which {home} alone may do", house.path(written.file));
+                    let text = format!("{} names smallbox, which {home} alone may do", layered.path(written.file));
                     self.add(format!("{}: smallbox", written.file), text);
                 }
                 vec![target.clone()]
@@ -137,10 +137,10 @@ impl Check<'_> {
     }
 
     fn machine(&mut self, file: &str, name: &str) {
-        if self.house.machine.is_some_and(|machine| self.house.layer(file).is_some_and(|at| at.0 != machine)) {
+        if self.layered.machine.is_some_and(|machine| self.layered.layer(file).is_some_and(|at| at.0 != machine)) {
             let text = format!(
                 "{} names `{name}`: time, blocking and the start of threads belong in sys/; call what sys/ gives, or add to it",
-                self.house.path(file)
+                self.layered.path(file)
             );
             self.add(format!("{file}: {name}"), text);
         }
@@ -148,21 +148,22 @@ impl Check<'_> {
 
     fn arrows(&mut self, arrows: &Arrows) {
         for ((from, to), arrow) in arrows {
-            let (Some(mine), Some(its)) = (self.house.layer(from), self.house.layer(to)) else { continue };
+            let (Some(mine), Some(its)) = (self.layered.layer(from), self.layered.layer(to)) else { continue };
             let written = arrow.written.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
-            let head = format!("{} imports {written} of {}", self.house.path(from), self.house.path(to));
+            let head = format!("{} imports {written} of {}", self.layered.path(from), self.layered.path(to));
             let text = if from.starts_with(&format!("{}/", to.trim_end_matches(".rs"))) {
                 format!("{head}, which stands above its folder: move what both need to a file of the folder")
             } else if mine.1 >= its.1 {
                 continue;
-            } else if self.house.layer("route/payload.rs").is_some_and(|route| mine.1 < route.1)
+            } else if self.layered.layer("route/payload.rs").is_some_and(|route| mine.1 < route.1)
                 && TYPED.contains(&to.as_str())
             {
                 format!(
                     "{head}: nothing below route/ knows a message's type; take it as an envelope, or move the code up"
                 )
             } else {
-                let below: Vec<&str> = self.house.layers.iter().rev().take(mine.1).rev().map(|layer| layer.0).collect();
+                let below: Vec<&str> =
+                    self.layered.layers.iter().rev().take(mine.1).rev().map(|layer| layer.0).collect();
                 let may = if below.is_empty() { "its own files alone".to_owned() } else { below.join(", ") };
                 format!(
                     "{head}: {} may import {may}; give it what it needs from {} by an argument or a trait of its own",
@@ -177,11 +178,11 @@ impl Check<'_> {
         for it in &source.inherent {
             for place in source.places(&it.module, &it.file, &it.ty) {
                 let Place::Item(home) = place else { continue };
-                if self.house.layer(&it.file) != self.house.layer(&home) {
+                if self.layered.layer(&it.file) != self.layered.layer(&home) {
                     let name = format!("{}::{}", it.ty.last().map_or("", String::as_str), it.name);
                     let text = format!(
                         "{} has `{name}` of a type of {home}; make it a function, or move it there",
-                        self.house.path(&it.file)
+                        self.layered.path(&it.file)
                     );
                     self.add(format!("{}: impl {name}", it.file), text);
                 }
@@ -192,8 +193,8 @@ impl Check<'_> {
     /// Files that reach each other. A re-export alone draws no circle; and the top layer is left out, since nothing may
     /// import it anyway.
     fn circles(&mut self, arrows: &Arrows) {
-        let top = self.house.layers.len();
-        let below = |file: &str| top == 0 || self.house.layer(file).is_none_or(|layer| layer.1 + 1 < top);
+        let top = self.layered.layers.len();
+        let below = |file: &str| top == 0 || self.layered.layer(file).is_none_or(|layer| layer.1 + 1 < top);
         let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for ((from, to), _) in arrows.iter().filter(|((from, to), arrow)| arrow.is_used && below(from) && below(to)) {
             next.entry(from).or_default().push(to);
@@ -203,7 +204,7 @@ impl Check<'_> {
         for (&file, reached) in ways.iter().filter(|(file, reached)| reached.contains_key(*file)) {
             let members = reached.keys().filter(|other| ways.get(*other).is_some_and(|back| back.contains_key(file)));
             let members: Vec<&str> = members.copied().collect();
-            if members == self.house.circle {
+            if members == self.layered.circle {
                 continue;
             }
             let mut circle = vec![file, reached[file]];

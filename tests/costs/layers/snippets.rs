@@ -1,10 +1,10 @@
 //! Each rule catches what breaks it, and nothing else, in crates of a few lines.
 
 use super::source::Files;
-use super::{House, MACRO, RUNTIME, rules};
+use super::{Layered, MACRO, RUNTIME, rules};
 
 /// The keys of all violations in a crate of these files. The `mod` lines are added.
-fn broken(house: &House, sources: &[(&str, &str)]) -> Vec<String> {
+fn broken(layered: &Layered, sources: &[(&str, &str)]) -> Vec<String> {
     let mut files = Files::new();
     for (file, text) in sources {
         *files.entry((*file).to_owned()).or_default() += text;
@@ -18,7 +18,7 @@ fn broken(house: &House, sources: &[(&str, &str)]) -> Vec<String> {
             *files.entry("lib.rs".to_owned()).or_default() += &format!("mod {above};\n");
         }
     }
-    rules::check(house, &files).into_keys().collect()
+    rules::check(layered, &files).into_keys().collect()
 }
 
 /// The violations of the runtime's rules.
@@ -81,9 +81,9 @@ fn a_re_export_is_followed_to_the_file_that_defines() {
     let sender = "use crate::Thread; fn f() { Thread::new() }";
     assert_eq!(runtime(&[local, folder, root, ("reply.rs", sender)]), ["reply.rs -> thread/local.rs"]);
     assert_eq!(runtime(&[local, folder, root, ("thread/run.rs", sender)]), NOTHING);
-    let old_name = ("lib.rs", "pub(crate) use thread::local as floor;");
+    let old_name = ("lib.rs", "pub(crate) use thread::local as earlier;");
     assert_eq!(
-        runtime(&[local, ("thread.rs", ""), old_name, ("sys.rs", "use crate::floor::Local;")]),
+        runtime(&[local, ("thread.rs", ""), old_name, ("sys.rs", "use crate::earlier::Local;")]),
         ["sys.rs -> thread/local.rs"]
     );
     let foreign = ("lib.rs", "pub use zctor_macros::actor;");

@@ -1,6 +1,6 @@
 //! The parts of an instance beside its state: its factory, timers, pipes, a history of panics.
 //!
-//! None of it depends on a type. So what is done with it is compiled once, and not for each type of messages. A kept
+//! No part depends on a type. So the code for them is compiled once, and not for each type of messages. A kept
 //! message is an `Option<M>` behind `Any`, which its instance downcasts.
 
 use std::any::Any;

@@ -190,9 +190,9 @@ where
 
     /// Whether the instance can handle a call that is made now, on the spot.
     ///
-    /// So it is if no mail that would come before the call is queued for it, its code is not on the stack, it is live
-    /// (has started, does not back off, has not ended), and it answers when its handler returns, as a test double does
-    /// not.
+    /// It can if four things hold. All mail that is queued for it comes behind the call. Its code is not on the stack. It
+    /// is live: it has started, and has neither ended nor to back off. And it answers when its handler returns; a test
+    /// double answers later.
     #[inline]
     pub(super) fn is_free(&self, account: &Account) -> bool {
         let Common { phase, busy, answers_itself, .. } = &self.common;

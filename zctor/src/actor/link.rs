@@ -79,7 +79,7 @@ where
 {
     // A link has no spans: the message goes on.
     forget();
-    // The handlers of a link are never slow, so no look needs their variant.
+    // No variant is given: the handlers of a link are never slow, and only reports of slow handlers would show it.
     cell.start_if_new(local, serving.in_spans, || None) != Beginning::None
 }
 

@@ -5,7 +5,7 @@
 //! 1. The instance's [`Restart`](crate::Restart) decides: a rebuild at once, a rebuild after a backoff, or the end.
 //! 2. A backoff or the end is noted where senders look, before the caller is told: a caller that tries again must find
 //!    it.
-//! 3. The panic is an event, and those are told that asked for it: the engine's hook, and the watchers.
+//! 3. The engine's hook for panics and the watchers are told of the panic, and it is an event.
 //! 4. The caller is told of the panic. This comes before a rebuild, since a factory may take its time.
 //! 5. The state goes to `on_panic`, which drops it if the user has written no other; its timers and pipes are dropped
 //!    (at the end of the instance, before the caller is told).
@@ -47,7 +47,7 @@ pub(super) trait Recover: Instance {
     fn depth(&self) -> u16;
     fn account(&self) -> &Account;
     fn message_type(&self) -> TypeId;
-    /// Those of its parts that have no types.
+    /// The parts of the instance that have no types.
     fn parts(&self) -> (&Common, &Attachments);
     /// Builds the state by the instance's own factory, which is in its blueprint.
     fn build(self: Rc<Self>, local: &Rc<Local>, factory: &dyn Any) -> Result<(), Failure>;
@@ -97,7 +97,7 @@ pub(super) enum Hook {
     Stop,
 }
 
-/// Which of the user's code has just run.
+/// The kind of the user's code that has just run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     /// The handler of a message, or a closure that was to make one.

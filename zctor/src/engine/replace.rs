@@ -33,7 +33,7 @@ impl Wake for RunAfter {
 fn end_first<M: Payload>(before: Option<&Endpoint<M>>, commits: Vec<Commit>) {
     let run = Waker::from(Arc::new(RunAfter(Mutex::new(commits))));
     let Some(before) = before else { return run.wake() };
-    // Whatever the engine's edge says: a shutdown that has just begun waits for the threads, and so for this end.
+    // Not refused by a closed edge: a shutdown that has just begun waits for the threads, and so for this end.
     before.stop(Way::There);
     if before.mailbox.roster.watch(before.slot, run.clone()).is_err() {
         run.wake();

@@ -99,9 +99,9 @@ pub(super) fn threads(core: &Core, mailboxes: &[Arc<Mailbox>]) -> (Vec<ThreadSta
 type Awaited = (ThreadId, u64, Duration);
 
 /// Raises `lasted` of the handler that runs to the longest wait for its thread, if the thread has ended no piece of
-/// code since that wait began: then this handler has run all the time. It helps where the thread has not slept since an
-/// earlier message, so that no clock tells when this handler began. The thread may have spun before it began, but for
-/// no longer than a caller spins before its wait is listed. `oldest` is raised to the same time.
+/// code since that wait began: then this handler has run all the time. This helps where the thread has not slept since an
+/// earlier message, so that no clock tells when the handler began. The thread may have spun before the handler began, but
+/// for no longer than a caller spins before its wait is listed. `oldest` is raised to the same time.
 fn run_as_long_as_awaited(thread: &mut ThreadStats, progress: Option<u64>, awaited: &[Awaited]) {
     let on = thread.thread;
     // While a handler waits, another may begin without a change of `progress`.

@@ -1,7 +1,7 @@
 //! Mail for several instances of one thread, which goes into its mailbox in one push.
 //!
-//! Each push moves the lines of the queue from the core of the sender to that of the thread and back, for which both wait.
-//! A broadcast would pay that for each copy.
+//! Each push moves the cache lines of the queue from the core of the sender to that of the thread and back, and both wait
+//! for them. Without bundles a broadcast would pay that for each copy.
 
 use std::any::{Any, TypeId};
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use crate::trace::spans::SentFrom;
 struct Bundle(VecDeque<Mail>);
 
 impl Mail {
-    /// Makes one piece of mail of several. It counts for as many messages. `None` if there is none.
+    /// Makes one piece of mail of several, which counts for as many messages. `None` if `mail` is empty.
     pub(super) fn bundle(mail: VecDeque<Mail>) -> Option<Self> {
         let (number, from_hook) = mail.front().map(|first| (first.number, first.from_hook))?;
         let (messages, kind) = (mail.len() as u32, MailKind::Bundle);
@@ -38,7 +38,7 @@ impl Mail {
     }
 }
 
-/// None of these is called but `as_any_mut`: `Mail::unbundled` takes a bundle apart before its mail is served or given up.
+/// Only `as_any_mut` is called: `Mail::unbundled` takes a bundle apart before its mail is served or given up.
 impl ErasedContents for Bundle {
     fn content(&mut self) -> &mut dyn Any {
         self

@@ -1,7 +1,7 @@
 //! Dead letters: accepted messages that no handler will get. Each is counted once, and reported once unless a
 //! hook has sent it.
 //!
-//! It is an event, and it is reported to the engine's hook for dead letters. Without a hook a line is logged, at most
+//! A dead letter is an event, and is reported to the engine's hook for dead letters. Without a hook a line is logged, at most
 //! one a second. Counting comes first: the hook is user code, and may never return. A message that a hook has sent is
 //! only counted, so that no loss leads to another without end. Panics are reported likewise.
 
@@ -29,7 +29,7 @@ const CLOSED: u64 = 1 << 63;
 pub(crate) struct Incidents {
     /// The dead letters, with the bit `CLOSED`.
     dead_letters: AtomicU64,
-    /// Those of them that are calls which their callers had given up.
+    /// The dead letters that were calls, and that their callers had given up.
     skipped: AtomicU64,
     restarts: AtomicU64,
     refused: AtomicU64,

@@ -84,7 +84,7 @@ impl Edge {
         fence(Ordering::SeqCst); // pairs with the one in `is_abandoned`
     }
 
-    /// Whether a message may be handled, nothing is to be noted or measured, and it is no simulation's.
+    /// Whether a message may be handled at once: the edge is not sealed, and nothing is noted, measured or simulated.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.at_beginning.load(Ordering::Acquire) == 0

@@ -10,9 +10,9 @@
 //!    message at a time, so its slot tells whether the end is that of the innermost: a handler that began unobserved ends
 //!    unmeasured.
 //! 4. A handler is counted if it began and ended in one period. So each handler that an observer lived to see begin and
-//!    end is counted. When the last observer goes in the middle of a batch, `begin` is called no more, so the next end
-//!    that is noted is the end of the batch. That is in another period than the beginning of the handler that was being
-//!    measured, so that handler is not counted with a time that is too long.
+//!    end is counted. When the last observer goes in the middle of a batch, `begin` is called no more, and the next
+//!    `end` comes behind the batch. By then the period is over in which the measured handler began, so that handler is
+//!    not counted: its time would be too long.
 //! 5. A row is a variant's, of all threads of an engine, and is never taken away: there are no more than variants in the
 //!    program. A thread finds the rows that it has used before without a lock.
 

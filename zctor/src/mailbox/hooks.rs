@@ -10,7 +10,7 @@ use crate::sys::unwind::{UserClosure, ignoring_panic};
 /// A hook of the engine's, set by the user.
 pub(super) type Hook<T> = UserClosure<dyn Fn(&T) + Send + Sync>;
 
-/// The place of a hook. Where none was ever set, a look takes no lock: all threads of the engine look here.
+/// The place of a hook. All threads of the engine look here, and take no lock for it before a hook is set.
 pub(super) struct HookPlace<T> {
     was_set: AtomicBool,
     slot: Mutex<HookSlot<T>>,

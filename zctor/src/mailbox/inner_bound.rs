@@ -3,9 +3,9 @@
 //!
 //! The protocol:
 //!
-//! 1. A message or a call from inside waits in this queue until its handler begins. For it there is an order in the
-//!    mailbox, `Order::TakeInner`, which names the instance and not the message. So the thread takes in orders only,
-//!    and what waits can be taken out, or changed, by others.
+//! 1. A message or a call from inside waits in this queue until its handler begins. An order in the mailbox stands for
+//!    it, `Order::TakeInner`, which names the instance and not the message. So the thread takes in orders only, and
+//!    other threads can take a message that waits out of here, or put another in its place.
 //! 2. A sender does all of this under the lock. If the queue is closed, it takes its message back. Else the policy says
 //!    whether the message takes the place of one that waits, costs the oldest its place, or is refused. A message that
 //!    is sent in turn moves the turn of its pool now, when it is known to be accepted; if another sender has moved it

@@ -14,7 +14,7 @@ impl NotedVariant {
         *lock(&self.0) = Some((slot, account.done(), variant));
     }
 
-    /// The variant that an instance handles which is done with so many messages; `None` if it was not noted.
+    /// The variant that an instance handles, if it was noted when the instance was done with so many messages.
     pub(crate) fn get(&self, slot: Slot, done: u64) -> Option<&'static str> {
         lock(&self.0).filter(|(noted, before, _)| (*noted, *before) == (slot, done)).map(|(.., variant)| variant)
     }

@@ -1,4 +1,4 @@
-//! The panics of one instance, on their way to one that watches it.
+//! The panics of one instance, on their way to an instance that watches it.
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -25,8 +25,9 @@
 //!
 //! A wake that is passed on in 4 and 5 need not go to the front. A sender that waited there when the permit came back
 //! would have been woken instead; and one that has joined there since then tries after the permit came back, which the
-//! lock of the waiters shows it. The wake must not go to the front either: two senders that wait at two mailboxes, and
-//! neither of which can use the room of the other's, would wake each other for ever.
+//! lock of the waiters shows it. The wake must not go to the front either. Suppose that two senders wait at the same
+//! two mailboxes, and the one can use room only in the first, the other only in the second: they would wake each other
+//! for ever.
 
 use std::sync::atomic::Ordering;
 use std::task::Waker;

@@ -148,7 +148,7 @@ impl Roster {
                 report(InstanceReport { id: self.id(slot), message: names[name], handled, panicked, left: 0 });
             }
         }
-        // Most instances have nothing of all that, and need no hash when they end.
+        // Few instances have a limit: the others need no hash when they end.
         if !members.slow_limits.by_slot.is_empty() {
             members.slow_limits.remove(slot);
         }

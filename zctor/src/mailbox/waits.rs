@@ -34,7 +34,7 @@ pub(crate) struct Callee {
     /// The variant that was called, and the slot of the instance.
     pub(crate) called: Option<(&'static str, Slot)>,
     pub(crate) on: ThreadId,
-    /// `Meter::progress` of that thread when the wait began: if it has not changed, the thread has ended nothing since.
+    /// `Meter::progress` of that thread when the wait began: while it is the same, the same code runs there.
     pub(crate) progress: u64,
 }
 

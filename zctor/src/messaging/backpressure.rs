@@ -61,7 +61,7 @@ fn wait_for_room(choice: &mut dyn Choice, until: &dyn Fn() -> Option<Instant>) -
     }
 }
 
-/// The policy if the chosen instance has no room, for a sender that may wait or not.
+/// The policy if the chosen instance has no room. `may_wait`: the sender may wait for room where the policy is to wait.
 pub(super) fn policy(choice: &dyn Choice, may_wait: bool) -> Overflow {
     if is_inside_code() {
         // There is an inner bound.
@@ -83,7 +83,7 @@ pub(super) fn room_deadline<'a, M: Payload>(target: &Target<'a, M>) -> Option<In
 pub(super) trait Choice {
     /// Chooses an instance, and keeps it, or the refusal. `false` if the instance has no room.
     fn choose(&mut self) -> bool;
-    /// Where the instance lives that was chosen last.
+    /// The location of the instance that was chosen last.
     fn chosen(&self) -> Option<&Location>;
     /// Lets the instance go: nothing is kept while the sender waits.
     fn let_go(&mut self);

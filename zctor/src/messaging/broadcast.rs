@@ -145,8 +145,8 @@ fn send_copies<M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) ->
 
 /// As `send_copies`. `WATCHED`: see `trace::watched_or_not`.
 ///
-/// Copies for neighbours on one thread go there as a bundle, in one push. All copies are made before, so none of the user's
-/// code runs between the first of them and the push, but for a subscriber, which cannot unwind here.
+/// Copies for neighbours on one thread go there as a bundle, in one push. All copies are made before that. So only a
+/// subscriber's code may run between the first of them and the push, and that cannot unwind here.
 fn send_each<const WATCHED: bool, M: Payload>(everybody: &[(&Endpoint<M>, Way)], copies: Vec<M>) -> (usize, Vec<M>) {
     let mut sent = Sent { reached: 0, missed: Vec::new() };
     let mut copies = copies.into_iter();
@@ -160,7 +160,7 @@ fn send_each<const WATCHED: bool, M: Payload>(everybody: &[(&Endpoint<M>, Way)],
     (sent.reached, sent.missed)
 }
 
-/// What has become of the copies of a broadcast so far.
+/// The outcome of a broadcast so far: how many instances were reached, and the copies that came back.
 struct Sent<M> {
     reached: usize,
     missed: Vec<M>,

@@ -375,8 +375,8 @@ fn handle_here<M: Payload>(
     }
 }
 
-/// As `handle_here`, with the handler measured. Nothing comes back from it to the way that is not measured, which would have
-/// to keep more in registers for it.
+/// As `handle_here`, with the handler measured. `call_here` returns what this returns and does nothing behind it: else
+/// `call_here` would keep more in registers, for the calls too that are not measured.
 #[cold]
 #[inline(never)]
 fn call_here_measured<M: Payload>(

@@ -73,7 +73,7 @@ pub fn first<R>(replies: impl IntoIterator<Item = Pending<R>>) -> First<R> {
 /// of a lower call depth, and a poll waits too.
 #[must_use = "dropping it gives the calls up"]
 pub struct First<R> {
-    /// Those that have not been taken, each with its index.
+    /// The replies that have not been taken, each with its index.
     replies: Vec<(usize, Pending<R>)>,
     /// How many it was given in all.
     given: usize,

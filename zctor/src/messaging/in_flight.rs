@@ -3,13 +3,13 @@
 //! The reply may never come, since the callee's thread may be abandoned. So a waiting caller does two things in this
 //! order:
 //!
-//! 1. It joins those that are woken at an abandonment: a task those of `EngineShared::join_waiters`, and a thread
-//!    outside the list of waits (`thread/wait.rs`). A thread of the engine is one of them already: all that have not
-//!    ended are woken.
+//! 1. It joins the waiters that an abandonment wakes. A task does so by `EngineShared::join_waiters`, and a thread
+//!    outside by the list of waits (`thread/wait.rs`). A thread of the engine need not: an abandonment wakes all of
+//!    them that have not ended.
 //! 2. It looks whether there has been one (`Edge::is_abandoned`).
 //!
 //! Then an abandonment is seen by that look, or it wakes the caller. The model in `in_flight/loom_models.rs` checks it.
-//! A thread that spins before has not joined them, and looks at each turn (`InFlight::is_ready`).
+//! A thread that spins has not joined the waiters, so it looks at each turn of the spin (`InFlight::is_ready`).
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Room without a thread that waits for it: a task awaits it on whichever executor, and sends or calls when it is there.
+//! A task awaits room in a mailbox on whichever executor, so no thread waits. It sends or calls when there is room.
 //!
 //! 1. A poll chooses an instance, as a send does. If there is room, the message goes out in that poll.
 //! 2. If there is none, and the mailbox's overflow lets senders wait, the task joins the waiters in the place that it

@@ -55,15 +55,15 @@ fn is_open<M: Payload>(target: &Target<'_, M>) -> bool {
 struct Late<M> {
     /// Whether those without a key were for the least loaded instance.
     is_least_loaded: bool,
-    /// Those for which any instance will do: each goes to another one, or is refused.
+    /// The messages for which any instance will do: each goes to another one, or is refused.
     again: Vec<M>,
-    /// Those whose instance was chosen by key. The instance that has the key now may have got later messages of this
+    /// The messages whose instance was chosen by key. The instance that has the key now may have got later messages of this
     /// `send_all` already, and each instance gets them in order. So these go back to the caller.
     refused: Vec<M>,
 }
 
 impl<M: Payload> Late<M> {
-    /// Takes messages that came back, which were sent in turn, or were not.
+    /// Takes messages that came back. `in_turn`: they were sent in turn.
     fn extend(&mut self, in_turn: bool, back: impl IntoIterator<Item = M>) {
         for message in back {
             let any_will_do = in_turn || self.is_least_loaded && message.key().is_none();

@@ -22,7 +22,7 @@ impl Cancellation {
     const GIVEN_UP: u8 = 2;
     /// The caller waits no more, and the handler had begun by then.
     const LEFT: u8 = 3;
-    /// Nobody gives the call up.
+    /// The call cannot be given up.
     const FIRM: u8 = 4;
 
     /// For a call that can be given up: one with a deadline, or a request that gives a `Pending`.
@@ -38,7 +38,7 @@ impl Cancellation {
     /// Whether the caller may give the call up, or has. To be asked when the call is put into an envelope.
     #[inline]
     pub(crate) fn can_be_given_up(&self) -> bool {
-        // Relaxed: a call that cannot be given up was made so, and no other becomes so.
+        // Relaxed: only `none` makes a call that cannot be given up, and a call never becomes one.
         self.state.load(Ordering::Relaxed) != Self::FIRM
     }
 

@@ -36,8 +36,8 @@ struct Inner<T> {
     end: End,
 }
 
-/// What is known of the receiver, in one field: with two it takes another 8 bytes, and allocators hand out blocks of more
-/// than 120 bytes by a longer way.
+/// The state of the receiver, and its waiter if it has one. In one field: two would take another 8 bytes, and allocators
+/// hand out blocks of more than 120 bytes by a longer way.
 enum End {
     /// It does not wait, or was woken.
     There,

@@ -1,4 +1,4 @@
-//! Where the reply to a call goes: `ReplyTo`, and the slot for the reply that a handler returns.
+//! The ways of a reply: `ReplyTo`, by which a handler sends it, and the slot for a reply that a handler returns.
 
 use std::any::Any;
 use std::fmt;
@@ -114,7 +114,7 @@ impl<R: 'static> ReplyTo<R> {
     }
 }
 
-/// Where the value that a handler returns goes. Generated code is given it beside the message.
+/// The slot for the value that a handler returns. Generated code is given it beside the message.
 #[doc(hidden)]
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "only generated code sees it")]

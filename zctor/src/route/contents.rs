@@ -200,8 +200,8 @@ pub(super) fn join<M: Payload + Send, H: Hook<M>>(
     }
 }
 
-/// Tells of a message that no handler will get, and that is counted already. Tells nothing if a hook has sent it, or
-/// loses it just now, so that no loss leads to another without end.
+/// Tells of a message that no handler will get, and that is counted already. It does not tell if a hook has sent the
+/// message, or loses it just now: a hook that is told of its own losses could go on losing messages without end.
 pub(crate) fn lose<M: Payload>(message: M, hook: Option<&OnUndelivered<M>>, undeliverable: Undeliverable<'_>) {
     tell(message, hook, undeliverable, undeliverable.incidents.listener());
 }

@@ -51,12 +51,12 @@ pub(crate) const LINKS: bool = true;
 /// The route that the sender of a message states, as it hands it on.
 #[derive(Clone, Copy, Default)]
 pub(crate) enum StatedRoute<'a> {
-    /// None.
+    /// None: the message goes where its own type and key lead it.
     #[default]
     Own,
     /// The message is a copy of a broadcast.
     Copy,
-    /// Its client is bound to a key: `None` if that cannot travel, for the enum's keys are all of internal variants.
+    /// Its client is bound to a key. `None` if all keys of the enum are of internal variants, so that none can travel.
     Key(Option<&'a KeyRoute>),
 }
 

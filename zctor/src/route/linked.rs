@@ -38,7 +38,7 @@ use crate::route::location::Way;
 use crate::route::payload::{Payload, Port};
 use crate::sys::frame::in_hook;
 
-/// Where the messages of a link go. It never waits: neither for room elsewhere nor for a reply.
+/// The way out of a link for its messages. It waits neither for room elsewhere nor for a reply.
 pub(crate) trait Outlet<M: Payload>: Send + Sync {
     fn send(&self, message: M, how: How);
     /// `until`: the deadline of the call.

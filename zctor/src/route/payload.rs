@@ -44,7 +44,7 @@ pub enum Prompt {}
 #[derive(Debug)]
 pub enum Deferred {}
 
-/// Which of the two kinds a request is of.
+/// The kind of a request: [`Prompt`] or [`Deferred`].
 pub trait Kind: 'static {
     /// Its handler's method returns the reply.
     const IS_PROMPT: bool;

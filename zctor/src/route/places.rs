@@ -10,7 +10,7 @@ use crate::route::location::{Location, Way};
 use crate::route::payload::Payload;
 
 /// The number of the place that an instance gets if it fills no other: made of its thread and its slot. It grows in
-/// spawn order, is never 0, and is no other instance's own, since an instance joins a pool as the first in its slot.
+/// spawn order, and is never 0. Each instance has a number of its own, since it joins a pool as the first in its slot.
 pub(super) fn own_number(id: InstanceId) -> u64 {
     (u64::from(id.thread.0) + 1) << 32 | u64::from(id.slot.index)
 }
@@ -59,7 +59,7 @@ impl<M: Payload> Places<M> {
         self.list.as_any()
     }
 
-    /// Where the place of an instance is. It is searched for, since a pool may have many.
+    /// The index of the place of an instance, by a search: a pool may have many.
     pub(super) fn position(&self, id: InstanceId) -> Option<usize> {
         self.as_any().position(id, &self.refilled)
     }
@@ -109,7 +109,7 @@ impl dyn AnyPlaces + '_ {
         all.filter_map(|(index, (number, location))| Some((index, number, location, location.admit().ok()?)))
     }
 
-    /// Where the place with a number is, or where it would be.
+    /// The index of the place with a number, or the one that it would have.
     pub(super) fn search(&self, number: u64) -> Result<usize, usize> {
         search(self.count(), number, &mut |index| self.at(index).0)
     }
@@ -138,7 +138,7 @@ impl dyn AnyPlaces + '_ {
         live.map(|(_, location)| location.id()).collect()
     }
 
-    /// Where the place of an instance is. `refilled`: as that gives it.
+    /// The index of the place of an instance. `refilled`: the result of the function of that name.
     fn position(&self, id: InstanceId, refilled: &[(InstanceId, u64)]) -> Option<usize> {
         let other = refilled.binary_search_by_key(&id, |(id, _)| *id).ok();
         let number = other.map_or_else(|| own_number(id), |index| refilled[index].1);
@@ -147,7 +147,7 @@ impl dyn AnyPlaces + '_ {
     }
 }
 
-/// Where a number is among so many in their order, or where it would be.
+/// The index of a number among so many in their order, or the one that it would have.
 fn search(count: usize, number: u64, number_at: &mut dyn FnMut(usize) -> u64) -> Result<usize, usize> {
     let (mut low, mut high) = (0, count);
     while low < high {

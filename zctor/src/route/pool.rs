@@ -54,7 +54,7 @@ pub(crate) struct Pool<M: Payload> {
     /// The turn: the number of the place last used; 0 before the first. All accesses are relaxed, since the turn orders
     /// nothing but itself. A pool of one leaves it as it is.
     pub(super) turn: AtomicU64,
-    /// Where the place last used is in the list, perhaps: a guess that spares a search.
+    /// A guess at the index of the place last used. If it is right, no search is needed.
     pub(super) turn_index: AtomicUsize,
     /// The turn among substitutes, which take over the mail of instances that ended.
     pub(super) substitutes: AtomicU64,
@@ -101,7 +101,7 @@ impl Vacancies {
     }
 }
 
-/// Where a place of a new list of places is: in the old list, or among the newcomers.
+/// The list that a place of a new list comes from, and its index there: the old places, or the newcomers.
 enum Source {
     Old(usize),
     New(usize),

@@ -1,4 +1,6 @@
-//! Recording costs nothing in an engine that does not record. Where it does, all mailboxes count as bounded, so each
+//! The record of sends: which types send to which, and start which, if the engine was told to record it.
+//!
+//! An engine that does not record pays nothing for this. In one that does, all mailboxes count as bounded, so each
 //! message takes the way of a bounded mailbox, and is noted there.
 
 use crate::id::Slot;
@@ -13,7 +15,7 @@ use crate::thread::local::{local, running_here};
 #[cold]
 #[inline(never)]
 pub(super) fn note_send(mailbox: &Mailbox, slot: Slot) {
-    // One that has ended meanwhile is not found, and takes no mail.
+    // An instance that has ended meanwhile is not found, and takes no mail.
     if let Some((sends, receiver)) = mailbox.engine.sends.as_ref().zip(mailbox.roster.find(slot)) {
         note_in(sends, receiver.message, Done::Sent);
     }

@@ -133,7 +133,7 @@ impl fmt::Display for Failure {
 impl Error for Failure {}
 
 /// Why a run failed, if it did.
-pub(super) fn verdict(record: &Record, allow_panics: bool) -> Option<String> {
+pub(super) fn why_failed(record: &Record, allow_panics: bool) -> Option<String> {
     if let Some(failure) = &record.failure {
         return Some(failure.clone());
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::BoxError;
 use crate::simulation::body::Simulation;
 use crate::simulation::environment;
-use crate::simulation::failure::{Failure, failed_at, verdict};
+use crate::simulation::failure::{Failure, failed_at, why_failed};
 use crate::simulation::shrink::{shrink, without_numbers};
 use crate::simulation::steps::{trace, what};
 use crate::simulation::summary::Summary;
@@ -390,11 +390,11 @@ impl Search {
     /// Runs once, and twice if the run fails, for every hundredth seed or for each, to see that the two are the same.
     fn check(&self, setup: &Setup, seed: Option<u64>) -> Result<Record, Box<Failed>> {
         let record = self.once(setup);
-        let text = verdict(&record, self.allow_panics);
+        let text = why_failed(&record, self.allow_panics);
         let is_looked_at_twice = self.checks_each || text.is_some() || seed.is_none_or(|seed| seed % 100 == 0);
         if is_looked_at_twice && !record.is_stuck {
             let again = self.once(setup);
-            let ends = [text.clone(), verdict(&again, self.allow_panics)];
+            let ends = [text.clone(), why_failed(&again, self.allow_panics)];
             if let Some(text) = difference(&record, &again).or_else(|| other_end(ends)) {
                 return Err(Box::new(Failed { text, record: again, kind: Kind::Differs }));
             }
@@ -412,7 +412,7 @@ impl Search {
         Box::new(match kind {
             Kind::Fails => shrink(setup, seed, text, &record, &|setup| {
                 let record = self.once(setup);
-                (verdict(&record, self.allow_panics), record)
+                (why_failed(&record, self.allow_panics), record)
             }),
             // Each further run would take as long.
             Kind::Stuck => as_it_is("the trace is that of the whole run, up to the step that does not end"),

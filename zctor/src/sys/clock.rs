@@ -7,7 +7,7 @@ use crate::sys::simulated::{in_world, this_member};
 
 /// Reads the clock: that of the system, or the virtual one on a thread of a simulation.
 ///
-/// Code that is to run in a simulation asks this, and not `Instant::now`, which knows of no virtual time.
+/// Code that is to run in a simulation asks this. `Instant::now` knows only the time of the system.
 ///
 /// ```
 /// let before = zctor::now();

@@ -1,4 +1,4 @@
-//! Runs a future on the thread that asks: in a simulation it waits in the order and the time of that.
+//! Runs a future on the calling thread. A thread of a simulation parks by the order and the time of its simulation.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -236,7 +236,7 @@ pub(crate) fn as_inside<R>(code: impl FnOnce() -> R) -> R {
     }
 
     let _back = Back(engine());
-    // No address, so it is inside no engine: an edge that is closed is closed for it.
+    // 1 is no engine's address, so the code is inside no engine: a closed edge refuses it.
     set_engine(1);
     Frame::of_user_code(0, None).run(code)
 }

@@ -1,4 +1,5 @@
-//! Waits that are not for mail or a reply, of the engine and of the alarms: waits for those park.
+//! A monitor: state behind a lock, and a wait until it has changed. The engine and the alarms wait so. A thread that waits
+//! for mail or a reply parks instead (`park.rs`).
 
 use std::sync::PoisonError;
 use std::time::Instant;

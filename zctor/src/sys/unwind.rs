@@ -105,8 +105,8 @@ thread_local! {
     static UNWOUND: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// Names the code that runs, for the case that it panics. That costs nothing while it does not: the name is written
-/// down by the panic itself, when it unwinds past this.
+/// Names the code that runs, in case it panics. Code that returns pays nothing for that: only a panic writes the name
+/// down, when it unwinds past this.
 #[derive(Debug)]
 pub struct Unwound(&'static str);
 

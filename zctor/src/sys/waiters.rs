@@ -106,7 +106,7 @@ impl Waiters {
     }
 }
 
-/// Where the place of a waiter is. Many may wait for one end: the place is searched for, and not counted up to.
+/// The index of the place of a waiter, by a binary search: many may wait for one end.
 fn find(places: &VecDeque<(u64, Place)>, mut compare: impl FnMut(u64) -> Ordering) -> Option<usize> {
     places.binary_search_by(|(number, _)| compare(*number)).ok()
 }

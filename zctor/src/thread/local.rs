@@ -122,7 +122,8 @@ pub(crate) struct Local {
     pub(super) borrowed: Borrowed,
 
     // The handlers under way.
-    /// Of the calls being handled here that their callers can give up, the innermost, and the instance that handles it.
+    /// The innermost of the calls that are handled here and that their callers can give up; and the instance that
+    /// handles it.
     caller: Cell<Option<(Slot, Arc<dyn Caller>)>>,
     /// The variant that the innermost handler which may wait handles.
     pub(crate) variant: Cell<Option<&'static str>>,

@@ -151,7 +151,7 @@ impl Queue {
     /// was moved once more because of it.
     #[inline(never)]
     pub(crate) fn may_go_ahead(&self, account: &Account) -> bool {
-        // With nothing queued and nothing to be put back, there is no mail to go ahead of.
+        // There must be mail to go ahead of: it is queued, or will be put back.
         (self.in_hand > 0 || self.has(u32::MAX)) && account.has_nothing_queued()
     }
 

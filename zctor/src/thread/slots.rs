@@ -1,4 +1,5 @@
-//! Which instance occupies which slot of a thread. An occupant is never mistaken for an earlier one of the same slot.
+//! The slots of a thread, and the instance that occupies each. An occupant is never mistaken for an earlier one of the
+//! same slot.
 
 use std::collections::BinaryHeap;
 use std::ptr;

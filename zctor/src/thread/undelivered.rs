@@ -58,7 +58,7 @@ pub(crate) fn start_first(local: &Local, slot: Slot, depth: u16) {
     hosting.queue.push_front(depth, std::iter::once(Mail::order(slot, Order::Start)));
 }
 
-/// Decides about mail of which its instance took nothing, or not all. Gives it back if it belongs where it was in the
+/// Decides about mail that its instance has not taken, or only in part. Gives it back if it belongs where it was in the
 /// queue; otherwise it is held, or given up.
 #[cold]
 pub(super) fn keep(local: &Local, mut mail: Mail) -> Option<Mail> {

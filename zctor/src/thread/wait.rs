@@ -48,7 +48,7 @@ trait AnyWaitedFor {
     fn callee(&self) -> Option<(Callee, Arc<EngineShared>)>;
 }
 
-/// What is waited for, with the place for its outcome.
+/// Something that a thread waits for, with the place for its outcome.
 struct Waiting<'a, A: WaitedFor> {
     awaited: &'a mut A,
     outcome: Option<A::Output>,

@@ -149,7 +149,7 @@ impl Faults {
         Self { cancellations: true, ..self }
     }
 
-    /// Those that a seed switches on: each in half of all seeds.
+    /// The faults that a seed switches on: each in half of all seeds.
     pub(crate) fn of_seed(self, seed: u64) -> Self {
         let drawn = Dice::new(seed, 5).next();
         let is_on = |bit: u32| drawn & (1 << bit) != 0;

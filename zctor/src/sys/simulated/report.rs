@@ -60,7 +60,7 @@ impl State {
     }
 }
 
-/// Where Linux says what this thread does.
+/// The file in which Linux says whether this thread sleeps.
 pub(super) fn stat_file_of_this_thread() -> Option<PathBuf> {
     let thread = std::fs::read_link("/proc/thread-self").ok()?;
     Some(Path::new("/proc").join(thread).join("stat"))

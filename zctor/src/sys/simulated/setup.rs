@@ -30,7 +30,7 @@ pub(crate) struct Setup {
 /// A run in which all goes by the steady policy, but for what is said here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Which thread is taken at which decision. A thread that is not ready then is not taken.
+    /// The thread that a decision takes, by the number of the decision. A thread that is not ready then is not taken.
     pub(crate) deviations: BTreeMap<u64, usize>,
     /// Threads that are taken between these decisions only if no other is ready.
     pub(crate) held: Vec<(usize, Range<u64>)>,

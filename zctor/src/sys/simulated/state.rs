@@ -45,13 +45,13 @@ pub(super) struct Member {
     pub(super) permit: bool,
     /// The object of its next operation.
     pub(super) object: u64,
-    /// The operation that it is about to do, while it waits for its turn to.
+    /// The operation that it is about to do, while it waits for its turn.
     pub(super) pending: Option<Operation>,
-    /// That it has the token.
+    /// Set when the thread gets the token.
     pub(super) go: Arc<AtomicBool>,
     pub(super) os: Option<Thread>,
     pub(super) handle: Option<JoinHandle<()>>,
-    /// Where the system says what the thread does, if it does.
+    /// The file in which the system says whether the thread sleeps, if it has one.
     pub(super) stat_file: Option<PathBuf>,
     pub(super) last: Option<Operation>,
 }

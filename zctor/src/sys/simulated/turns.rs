@@ -1,9 +1,9 @@
 //! The turns of threads, by names that hold in each order of a run, and which of them come later than in the steady one.
 //!
-//! Shrinking takes causes away, and the rest must keep its meaning. The number of a decision has none in another run:
-//! where one decision is left out, all that follow are others. A turn is named by its thread, by what that does there,
-//! and by how often it has done so before. So "this turn comes behind that one" says the same in each run in which both
-//! come.
+//! Shrinking takes causes away, and the causes that are left must keep their meaning. The number of a decision does not:
+//! where one decision is left out, all later decisions have other numbers. So a turn is named by its thread, by the
+//! operation that the thread begins there, and by how often it has begun such an operation before. "This turn comes
+//! behind that one" then says the same in each run in which both come.
 
 use std::collections::HashMap;
 
