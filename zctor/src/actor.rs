@@ -22,6 +22,7 @@ pub(crate) mod double;
 pub(crate) mod double;
 pub(crate) mod factory;
 pub(crate) mod handling;
+pub(crate) mod install;
 pub(crate) mod instance;
 #[cfg(feature = "remote")]
 pub(crate) mod link;
@@ -51,7 +52,7 @@ use sealed::{Install, Installed, LocalHandle};
 use crate::actor::context::Context;
 use crate::actor::dispatch::Dispatch;
 use crate::actor::factory::{Blueprint, Rebuild, StateFactory, build_once};
-use crate::actor::instance::{Options, UndeliveredHook, install};
+use crate::actor::install::{Options, UndeliveredHook, install};
 use crate::actor::restart::Restart;
 use crate::client::Client;
 use crate::client::message::Message;

@@ -13,6 +13,7 @@ pub(crate) mod call;
 pub(crate) mod first;
 pub(crate) mod in_flight;
 pub(crate) mod pending;
+pub(crate) mod request;
 pub(crate) mod room;
 pub(crate) mod send;
 pub(crate) mod send_all;
@@ -20,8 +21,9 @@ pub(crate) mod target;
 mod undeclared;
 
 pub(crate) use broadcast::{broadcast, broadcast_with, call_all_with, request_all, stop_all};
+pub(crate) use call::{call, call_in_pool};
+pub(crate) use request::request;
 #[cfg(feature = "remote")]
-pub(crate) use call::request_when_room;
-pub(crate) use call::{call, call_in_pool, request};
+pub(crate) use request::request_when_room;
 pub(crate) use send::send;
 pub(crate) use send_all::send_all;

@@ -7,6 +7,7 @@
 //! Of a message it knows no more than [`Payload`](payload::Payload). It imports its own folder and the layers below:
 //! thread, mailbox, reply, trace, sys, and the plain data.
 
+pub(crate) mod chosen;
 pub(crate) mod contents;
 pub(crate) mod endpoint;
 pub(crate) mod keyed;

@@ -1,16 +1,13 @@
-//! Calls and requests, and the check by call depth that keeps them from deadlocks.
+//! Calls, and the check by call depth that keeps them from deadlocks.
 //!
 //! 1. A call may only wait for a lower call depth than that of the handler it is made in; else it is `Undeclared`, and
 //!    nothing is sent.
 //! 2. A callee on the caller's own thread handles the call on the spot, if nothing stands before it.
 //! 3. Any other call is queued for its callee with a port for the reply, and the caller waits.
 //! 4. If the callee's thread ends before the call is queued, the choice of a callee is made again.
-//!
-//! A request is a call that nothing waits for yet: it is sent as in 3, and its depth is checked where it is waited for.
 
 use std::any::Any;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{CallError, Refusal};
@@ -21,18 +18,17 @@ use crate::mailbox::permits::{Overflow, Permits};
 use crate::messaging::backpressure::enter;
 use crate::messaging::binding::Limit;
 use crate::messaging::in_flight::{CalledAt, InFlight};
-use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
 use crate::messaging::undeclared::undeclared;
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
+use crate::route::chosen::Chosen;
 use crate::route::contents::{Call, lose, typed};
 use crate::route::endpoint::Endpoint;
 use crate::route::known_pool::KnownPool;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::{Kind, Payload, ToPort};
-use crate::route::pool::Chosen;
 use crate::sys::clock::{deadline, now};
 use crate::sys::frame::{Frame, is_inside_code};
 use crate::thread::carried;
@@ -136,7 +132,7 @@ fn call_by_choice<M: Payload, R: 'static, K: Kind>(
     call_there(target, chosen, place, port, until)
 }
 
-fn find<'a, M: Payload>(
+pub(super) fn find<'a, M: Payload>(
     target: &Target<'a, M>,
     key: Option<u64>,
     until: Option<Instant>,
@@ -166,7 +162,7 @@ fn call_there<'a, M: Payload, R: 'static>(
 /// Sends a call to the instance that was chosen. If the thread of that has ended just now, `again` chooses another one,
 /// which is `chosen` then. Gives the receiver of the reply.
 #[inline]
-fn start<'a, M: Payload, R: 'static>(
+pub(super) fn start<'a, M: Payload, R: 'static>(
     target: &Target<'a, M>,
     chosen: &mut Chosen<'a, M>,
     message: M,
@@ -224,75 +220,6 @@ pub(super) fn deliver<M: Payload>(
         .map_err(|refusal| target.call_error(refusal))
 }
 
-/// Sends a request, and gives its reply as a [`Pending`]. Never waits, not even for room.
-pub(crate) fn request<M: Payload, R: 'static, K: Kind>(
-    target: &Target<'_, M>,
-    message: M,
-    port: ToPort<M, R>,
-) -> Pending<R> {
-    let choose = |key| target.choose::<CAN_BE_WATCHED>(key).map_err(|refusal| target.call_error(refusal));
-    request_by::<M, R, K>(target, (message, port), own_deadline(target), choose)
-}
-
-/// As `request`, but waits for room, as a call does.
-#[cfg(feature = "remote")]
-pub(crate) fn request_when_room<M: Payload, R: 'static, K: Kind>(
-    target: &Target<'_, M>,
-    message: M,
-    port: ToPort<M, R>,
-) -> Pending<R> {
-    let until = own_deadline(target);
-    request_by::<M, R, K>(target, (message, port), until, |key| find(target, key, until))
-}
-
-/// Sends a request to the instance that `choose` gives for its key.
-fn request_by<'a, M: Payload, R: 'static, K: Kind>(
-    target: &Target<'a, M>,
-    (message, port): (M, ToPort<M, R>),
-    until: Option<Instant>,
-    choose: impl Fn(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
-) -> Pending<R> {
-    request_from::<M, R, K>(target, choose(message.key()), (message, port), until, choose)
-}
-
-/// Sends a request to just this instance.
-pub(super) fn request_at<M: Payload, R: 'static, K: Kind>(
-    target: &Target<'_, M>,
-    endpoint: &Endpoint<M>,
-    way: Way,
-    (message, port): (M, ToPort<M, R>),
-    until: Option<Instant>,
-) -> Pending<R> {
-    let chosen = Chosen::bound(endpoint, way, endpoint.enter());
-    let none = |_| Err(target.call_error(Refusal::Stopped));
-    request_from::<M, R, K>(target, Ok(chosen), (message, port), until, none)
-}
-
-/// Sends a request to the instance that was chosen, or to another one as `start` does.
-fn request_from<'a, M: Payload, R: 'static, K: Kind>(
-    target: &Target<'a, M>,
-    chosen: Result<Chosen<'a, M>, CallError>,
-    (message, port): (M, ToPort<M, R>),
-    until: Option<Instant>,
-    again: impl FnMut(Option<u64>) -> Result<Chosen<'a, M>, CallError>,
-) -> Pending<R> {
-    let sent = chosen.and_then(|mut chosen| {
-        let receiver = start(target, &mut chosen, message, port, Cancellation::new(until), again)?;
-        Ok(under_way::<M, R, K>(target, receiver, &chosen))
-    });
-    sent.unwrap_or_else(|error| Pending::refused(error, M::name, K::depth(M::CALL_DEPTH)))
-}
-
-/// The `Pending` of a call that the chosen instance has.
-pub(super) fn under_way<M: Payload, R: 'static, K: Kind>(
-    target: &Target<'_, M>,
-    receiver: Receiver<Outcome<R>>,
-    chosen: &Chosen<'_, M>,
-) -> Pending<R> {
-    let in_flight = InFlight::new(receiver, Arc::clone(&chosen.endpoint().mailbox), M::name);
-    Pending::sent(in_flight, M::name, K::depth(M::CALL_DEPTH), target.patience.limit())
-}
-
 /// The error of a call for which there is no room: it is refused, or dropped as the newest.
 #[cold]
 fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message: M) -> CallError {
@@ -307,20 +234,9 @@ fn turn_away<M: Payload>(target: &Target<'_, M>, endpoint: &Endpoint<M>, message
     }
 }
 
-/// The deadline of a request: the client's own limit, or else the engine's default. A request inherits no deadline from
-/// the handler that it is made in.
-pub(super) fn own_deadline<M: Payload>(target: &Target<'_, M>) -> Option<Instant> {
-    match target.patience.limit() {
-        // The handler's own deadline limits each of its waits for the reply instead: see `Pending::inherited`.
-        Limit::Inherited if Frame::current().deadline.is_some() => None,
-        Limit::Inherited => default_deadline(target.engine()),
-        limit => limit.end(),
-    }
-}
-
 /// The engine's default deadline, for calls that set no other.
 #[inline]
-fn default_deadline(engine: Option<&EngineShared>) -> Option<Instant> {
+pub(super) fn default_deadline(engine: Option<&EngineShared>) -> Option<Instant> {
     engine?.default_deadline.and_then(deadline)
 }
 

@@ -17,7 +17,7 @@ use crate::mailbox::permits::Overflow;
 use crate::messaging::backpressure::{Choice, Choosing, PermitWait, policy, room_deadline};
 use crate::messaging::pending::Pending;
 use crate::messaging::target::Target;
-use crate::messaging::{call, send};
+use crate::messaging::{call, request, send};
 use crate::reply::cancellation::Cancellation;
 use crate::reply::oneshot::Receiver;
 use crate::reply::reply_to::{Outcome, ReplyTo};
@@ -142,7 +142,7 @@ pub(crate) struct Calling<M: Payload, R> {
 
 impl<M: Payload, R: 'static> Calling<M, R> {
     pub(crate) fn new(target: &Target<'_, M>, message: M, port: ToPort<M, R>) -> Self {
-        let until = call::own_deadline(target);
+        let until = request::own_deadline(target);
         let (reply_to, receiver) = ReplyTo::channel(Cancellation::new(until));
         let call = Some(Call { message, port: port(reply_to) });
         Self { call, receiver: Some(receiver), room: Room::new(until) }
@@ -168,7 +168,7 @@ impl<M: Payload, R: 'static> Calling<M, R> {
                 continue; // it was for a thread that has ended just now
             }
             if let Some(receiver) = self.receiver.take() {
-                return Poll::Ready(Ok(call::under_way::<M, R, K>(target, receiver, &chosen)));
+                return Poll::Ready(Ok(request::under_way::<M, R, K>(target, receiver, &chosen)));
             }
         }
         Poll::Ready(Err(CallError::NoReply { message: M::name() })) // not reached: it is not polled when it was sent

@@ -3,9 +3,9 @@
 use crate::error::{Refusal, SendError};
 use crate::messaging::backpressure::{enter, room_deadline};
 use crate::messaging::target::Target;
+use crate::route::chosen::Chosen;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
-use crate::route::pool::Chosen;
 
 /// Sends the message in `place`, where its sender has made it: see `route/contents.rs`. `WATCHED` is the way with scheduling
 /// points, events and spans: see `trace::watched_or_not`.

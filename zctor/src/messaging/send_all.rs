@@ -9,10 +9,10 @@ use crate::messaging::backpressure::{overflow, room_deadline};
 use crate::messaging::binding::Among;
 use crate::messaging::send::try_send;
 use crate::messaging::target::Target;
+use crate::route::chosen::Chosen;
 use crate::route::link_route::StatedRoute;
 use crate::route::location::Entry;
 use crate::route::payload::Payload;
-use crate::route::pool::Chosen;
 use crate::trace::CAN_BE_WATCHED;
 
 pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {

@@ -8,12 +8,13 @@ use crate::mailbox::Mailbox;
 use crate::mailbox::engine_shared::EngineShared;
 use crate::mailbox::mail::SentAs;
 use crate::messaging::binding::{Among, Binding, Limit, Patience};
+use crate::route::chosen::Chosen;
 use crate::route::endpoint::Endpoint;
 use crate::route::known_pool::{KnownPool, with_known_pool};
 use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::{Place, Places};
-use crate::route::pool::{Chosen, Pool};
+use crate::route::pool::Pool;
 use crate::thread::local::Local;
 
 /// All that a send or a call needs to know besides its message, borrowed. Clients, engines and contexts all send by it.

@@ -65,38 +65,9 @@ impl<M: Payload<Port: Send> + Send> Delivery<M> {
                     None => endpoint.give_back_permits(1, sent_as),
                 }
             },
-            inner: |place, endpoint, sent_as, take_turn| {
-                let Some(inner) = &endpoint.mailbox.inner else { return true };
-                let same = match place {
-                    Some(message) if inner.policy == Inner::Conflate => {
-                        Some(ConflationKey { to: endpoint.slot, variant: message.variant(), key: message.key() })
-                    }
-                    _ => None,
-                };
-                // Without an envelope the instance has ended: the message stays in its place.
-                let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
-                let mail = Mail::message(endpoint.slot, envelope, sent_as);
-                take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
-            },
-            inner_call: |place, endpoint, sent_as, take_turn| {
-                let Some(inner) = &endpoint.mailbox.inner else { return true };
-                let can_be_given_up = can_be_given_up(place);
-                let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
-                let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
-                take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
-            },
-            batch: |messages, endpoint, way, sent_as| {
-                let mut batch = endpoint.mailbox.buffers.fill(messages);
-                match enclose_traced::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
-                    Some(envelope) => {
-                        take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
-                    }
-                    None => {
-                        endpoint.give_back_permits(batch.len(), sent_as);
-                        *messages = batch;
-                    }
-                }
-            },
+            inner: deliver_inner::<M, H>,
+            inner_call: deliver_inner_call::<M, H>,
+            batch: deliver_batch::<M, H>,
         }
     }
 }
@@ -172,6 +143,59 @@ fn call_traced<M: Payload<Port: Send> + Send, H: Hook<M>>(
             take_back(place, endpoint.deliver(way, mail));
         }
         None => endpoint.give_back_permits(1, sent_as),
+    }
+}
+
+/// As `send` in the table, into the inner queue.
+fn deliver_inner<M: Payload<Port: Send> + Send, H: Hook<M>>(
+    place: &mut Option<M>,
+    endpoint: &Endpoint<M>,
+    sent_as: SentAs,
+    take_turn: &dyn Fn() -> bool,
+) -> bool {
+    let Some(inner) = &endpoint.mailbox.inner else { return true };
+    let same = match place {
+        Some(message) if inner.policy == Inner::Conflate => {
+            Some(ConflationKey { to: endpoint.slot, variant: message.variant(), key: message.key() })
+        }
+        _ => None,
+    };
+    // Without an envelope the instance has ended: the message stays in its place.
+    let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+    let mail = Mail::message(endpoint.slot, envelope, sent_as);
+    take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, same, take_turn))
+}
+
+/// As `call` in the table, into the inner queue.
+fn deliver_inner_call<M: Payload<Port: Send> + Send, H: Hook<M>>(
+    place: &mut Option<Call<M>>,
+    endpoint: &Endpoint<M>,
+    sent_as: SentAs,
+    take_turn: &dyn Fn() -> bool,
+) -> bool {
+    let Some(inner) = &endpoint.mailbox.inner else { return true };
+    let can_be_given_up = can_be_given_up(place);
+    let Some(envelope) = enclose_traced::<_, H>(place, endpoint.undelivered.as_ref()) else { return true };
+    let mail = Mail::call(endpoint.slot, envelope, can_be_given_up, sent_as);
+    take_back_inner(place, endpoint.mailbox.push_inner(inner, mail, None, take_turn))
+}
+
+/// Moves messages into the envelope of a batch, and delivers it. Messages that are refused are back in their place.
+fn deliver_batch<M: Payload<Port: Send> + Send, H: Hook<M>>(
+    messages: &mut VecDeque<M>,
+    endpoint: &Endpoint<M>,
+    way: Way,
+    sent_as: SentAs,
+) {
+    let mut batch = endpoint.mailbox.buffers.fill(messages);
+    match enclose_traced::<_, H>(&mut batch, endpoint.undelivered.as_ref()) {
+        Some(envelope) => {
+            take_back(messages, endpoint.deliver_batch(way, Mail::batch(endpoint.slot, envelope, sent_as)));
+        }
+        None => {
+            endpoint.give_back_permits(batch.len(), sent_as);
+            *messages = batch;
+        }
     }
 }
 

@@ -4,11 +4,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::error::Refusal;
+use crate::route::chosen::Chosen;
 use crate::route::link_route::KeyRoute;
 use crate::route::location::Way;
 use crate::route::payload::Payload;
 use crate::route::places::AnyPlaces;
-use crate::route::pool::{Chosen, Pool};
+use crate::route::pool::Pool;
 
 impl<M: Payload> Pool<M> {
     /// The instance of a key: the one whose place has the highest hash together with the key (rendezvous hashing,

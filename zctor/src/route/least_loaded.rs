@@ -2,10 +2,11 @@
 
 use crate::error::Refusal;
 use crate::id::InstanceId;
+use crate::route::chosen::Chosen;
 use crate::route::location::{Entry, Way};
 use crate::route::payload::Payload;
 use crate::route::places::AnyPlaces;
-use crate::route::pool::{Chosen, Pool};
+use crate::route::pool::Pool;
 use crate::route::round_robin::any_has_room;
 
 impl<M: Payload> Pool<M> {

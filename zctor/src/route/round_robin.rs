@@ -8,12 +8,13 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Refusal;
 use crate::mailbox::mail::SentAs;
+use crate::route::chosen::Chosen;
 use crate::route::endpoint::Endpoint;
 use crate::route::link_route::StatedRoute;
 use crate::route::location::{Entry, Location, Way};
 use crate::route::payload::Payload;
 use crate::route::places::{AnyPlaces, Place, Places};
-use crate::route::pool::{Chosen, Pool};
+use crate::route::pool::Pool;
 use crate::sys::operation::Operation;
 use crate::sys::simulated::point_anywhere;
 use crate::trace;

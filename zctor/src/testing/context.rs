@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::actor::context::Context;
 use crate::actor::factory::{StateFactory, build_once};
-use crate::actor::instance::{Options, install_cell};
+use crate::actor::install::{Options, install_cell};
 use crate::actor::recorder::{Recorded, Recorder};
 use crate::client::message::{Message, Request};
 use crate::engine::{ActorEngine, spawn};
