@@ -26,7 +26,7 @@ pub(crate) mod spawn;
 mod stats;
 pub(crate) mod stopped;
 mod targets;
-mod told_by_threads;
+mod thread_owner;
 
 use std::fmt;
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 //!
 //! It imports its own folder and the layers below: route, thread, mailbox, reply, trace, sys, and the plain data.
 
+pub(crate) mod awaited_room;
 pub(crate) mod backpressure;
 pub(crate) mod binding;
 pub(crate) mod broadcast;
@@ -14,7 +15,6 @@ pub(crate) mod first;
 pub(crate) mod in_flight;
 pub(crate) mod pending;
 pub(crate) mod request;
-pub(crate) mod room;
 pub(crate) mod send;
 pub(crate) mod send_all;
 pub(crate) mod target;

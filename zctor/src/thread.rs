@@ -18,7 +18,7 @@
 //!    queue directly. Messages for one instance that lie one behind the other are gathered to a batch, and handled
 //!    under one look-up.
 //! 3. While a handler waits, its thread serves the lanes below the call depth of that handler (`wait.rs`). Code that a
-//!    handler has handed to other threads runs as a part of it (`carried.rs`, `beside.rs`).
+//!    handler has handed to other threads runs as a part of it (`carried.rs`, `serve_while.rs`).
 //! 4. With nothing to do the thread rests: it announces that, looks a last time, spins, and parks (`run.rs`, with the
 //!    protocol of `sys/park.rs`). The calling thread of `here` goes back to its own loop instead (`borrowed.rs`).
 //! 5. The thread ends when its last instance has ended, or when the engine has told it to end, its queue is empty, and
@@ -26,7 +26,6 @@
 //!    mailbox closes, and mail that is left in it goes to siblings if it was sent in turn, and otherwise becomes dead
 //!    letters (`undelivered.rs`).
 
-pub(crate) mod beside;
 pub(crate) mod borrowed;
 pub(crate) mod carried;
 pub(crate) mod free_list;
@@ -38,6 +37,7 @@ pub(crate) mod phase;
 pub(crate) mod queue;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod serve_while;
 pub(crate) mod slots;
 pub(crate) mod take_in;
 pub(crate) mod timers;

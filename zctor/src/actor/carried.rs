@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::actor::context::Context;
 use crate::client::message::Message;
 use crate::report::running::NamedInstance;
-use crate::thread::beside;
 use crate::thread::carried::{self, Home};
+use crate::thread::serve_while::serve_while;
 
 /// Makes code on other threads a part of the handler that has handed it there; given by [`Context::carry`] and
 /// [`Context::serve_while`].
@@ -153,6 +153,6 @@ impl<M: Message> Context<M> {
     /// ```
     pub fn serve_while<R: Send>(&self, work: impl FnOnce(&Carried) -> R + Send) -> R {
         let carried = self.carry();
-        beside::serve_while(&carried.home, || carried.run(|| work(&carried)))
+        serve_while(&carried.home, || carried.run(|| work(&carried)))
     }
 }

@@ -1,6 +1,6 @@
 //! No room in a bounded mailbox: the sender waits, its message is refused, or the newest is dropped.
 //!
-//! A thread waits here. A task waits by `messaging/room.rs`, with the same [`PermitWait`].
+//! A thread waits here. A task waits by `messaging/awaited_room.rs`, with the same [`PermitWait`].
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -5,7 +5,7 @@
 //! 1. The code may wait for depths below d, as the handler may, and it has the handler's deadline.
 //! 2. While the handler waits for the code by means that are not zctor's, T serves nothing. So the code may not wait
 //!    for an instance that lives on T, nor for a pool of which one instance does, whichever has its turn.
-//! 3. While the handler waits for the code by `serve_while` (`beside.rs`), T serves the lanes below d, and 2 does not
+//! 3. While the handler waits for the code by `serve_while` (`serve_while.rs`), T serves the lanes below d, and 2 does not
 //!    hold.
 //!
 //! Under 3 the code stands for one more frame of depth d, directly above the handler's. So the order of "Why calls end"

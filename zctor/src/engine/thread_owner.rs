@@ -1,4 +1,4 @@
-//! What the threads tell their engine: of their rest, of ends, and of mail that another thread must take over.
+//! The engine as the owner of its threads: it is told of their rest, of ends, and of mail that another thread must take over.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Runs code of a handler on a thread beside the handler's own, which serves meanwhile.
+//! `serve_while`: runs code of a handler on a thread of its own, while the thread of the handler serves.
 
 use std::panic::resume_unwind;
 
