@@ -1,10 +1,14 @@
 //! The metrics are those of the statistics, under the promised names, in a format that no name can break.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, Context, Overflow, TypeStats, actor};
 use zctor_metrics::{DASHBOARD, EngineMetrics};
 use zctor_tests::{Gate, bounded, expect_panics};
+
+const HELD: Duration = Duration::from_millis(300);
 
 #[actor]
 enum DatabaseMessage {
@@ -180,8 +184,11 @@ fn a_chain_of_waits_names_its_root() {
         engine.spawn(ActorThread::named("auth").register(AuthMessage::actor(|| Auth))).expect("it starts");
         engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web))).expect("it starts");
         let gate = Gate::new();
-        engine.send(WebMessage::Page(gate.clone())).expect("it lives");
+        engine.client::<DatabaseMessage>().expect("it lives").non_blocking().load(gate.clone()).detach();
         gate.await_arrivals(1);
+        // It has run for a while before others wait for it.
+        thread::park_timeout(HELD);
+        engine.send(WebMessage::Page(gate.clone())).expect("it lives");
         let root = "{engine=\"shop\",thread=\"0\",name=\"db\",message=\"DatabaseMessage\"}";
         let handlers = format!("zctor_wait_root_handlers{root}");
         let text = loop {
@@ -191,7 +198,9 @@ fn a_chain_of_waits_names_its_root() {
             }
         };
         let samples = samples(&text);
-        assert!(samples.contains_key(&*format!("zctor_wait_root_seconds{root}")));
+        let [longest, stuck] =
+            ["zctor_wait_root_seconds", "zctor_wait_root_stuck_seconds"].map(|name| samples[&*format!("{name}{root}")]);
+        assert!(stuck > longest, "stuck for {stuck} s, waited for for {longest} s");
         assert_eq!(samples["zctor_waits{engine=\"shop\",message=\"AuthMessage\",callee=\"DatabaseMessage\"}"], 1.0);
         assert_eq!(samples["zctor_waits{engine=\"shop\",message=\"WebMessage\",callee=\"AuthMessage\"}"], 1.0);
         gate.open();
