@@ -266,19 +266,46 @@ fn instances_in_no_pool_are_on_the_map_with_the_others_of_their_type() {
         engine.start(AuthMessage::actor(|| Auth)).expect("it starts");
         let map = Map::of([StoreMessage::DEFINITION]).running(&engine.registry(), &engine.stats()).mermaid();
         for part in [
-            "<b>StoreMessage ×3</b><br/>Load → u32, by key<br/>Keep<br/>(1 in no pool)",
-            "<b>AuthMessage ×1</b><br/>(1 in no pool)",
+            "<b>StoreMessage ×3</b><br/>Load → u32, by key<br/>Keep<br/>(2 in the pool, 1 outside it)",
+            "<b>AuthMessage ×1</b><br/>(in no pool)",
         ] {
             assert_eq!(map.matches(part).count(), 1, "{part} in {map}");
         }
         // Threads show them by their types, as those of a pool.
-        assert_eq!(map.matches("in no pool").count(), 2, "{map}");
+        assert_eq!((map.matches("in no pool").count(), map.matches(" the pool").count()), (1, 1), "{map}");
         for part in [
             "<b>zctor-3</b><br/>AuthMessage ×1<br/>0 queued",
             "<b>3 threads</b><br/>zctor-0 … zctor-2<br/>StoreMessage ×1 each<br/>",
         ] {
             assert_eq!(map.matches(part).count(), 1, "{part} in {map}");
         }
+        engine.shutdown().expect("all handlers have returned");
+    });
+}
+
+/// Its name is that of another type, as that of a generic enum is for all its types.
+#[actor(name = "StoreMessage")]
+enum ShopMessage {
+    Open,
+}
+
+struct Shop;
+impl ShopHandler for Shop {
+    fn open(&mut self) {}
+}
+
+#[test]
+fn the_pools_of_types_of_one_name_are_not_taken_for_instances_in_no_pool() {
+    bounded(|| {
+        let engine = ActorEngine::new();
+        engine.pool(2, StoreMessage::actor(|| Store)).expect("it starts");
+        engine.pool(3, ShopMessage::actor(|| Shop)).expect("it starts");
+        let definitions = [StoreMessage::DEFINITION, ShopMessage::DEFINITION];
+        let map = Map::of(definitions).running(&engine.registry(), &engine.stats()).mermaid();
+        for part in ["<b>StoreMessage ×2</b>", "<b>StoreMessage ×3</b>"] {
+            assert_eq!(map.matches(part).count(), 1, "{part} in {map}");
+        }
+        assert!(!map.contains(" pool"), "{map}");
         engine.shutdown().expect("all handlers have returned");
     });
 }

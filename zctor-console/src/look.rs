@@ -91,9 +91,9 @@ impl Looks {
             top: top(&instances, earlier, window),
             waits_text: waits.to_string(),
             culprit_thread: culprit.as_ref().and_then(|culprit| culprit.thread).map(|thread| thread.to_string()),
-            culprit_since: culprit.as_ref().and_then(|culprit| culprit.stuck_for).map(|age| time - age.as_secs_f64()),
+            culprit_since: culprit.as_ref().and_then(|culprit| culprit.stuck_for).map(|age| begun(time, age)),
             culprit: culprit.map(|culprit| culprit.line),
-            waits: waits.roots.iter().map(root).collect(),
+            waits: waits.roots.iter().map(|one| root(one, time)).collect(),
             events: self.events.iter().cloned().collect(),
         };
         self.keep(at, stats, &instances);
@@ -299,7 +299,17 @@ fn last_line(text: impl ToString) -> String {
     text.to_string().lines().last().unwrap_or_default().trim().to_owned()
 }
 
-fn root(root: &zctor::WaitRoot) -> WaitRoot {
+/// For how long it is stuck, at least: how long it has run is not always known in full.
+fn stuck_for(root: &zctor::WaitRoot) -> Duration {
+    root.lasted.max(longest(root))
+}
+
+/// When that began which has this age now.
+fn begun(time: f64, age: Duration) -> f64 {
+    time - age.as_secs_f64()
+}
+
+fn root(root: &zctor::WaitRoot, time: f64) -> WaitRoot {
     let callers = root.callers.iter().map(|one| Waiting {
         text: one.to_string(),
         outside: true,
@@ -316,8 +326,10 @@ fn root(root: &zctor::WaitRoot) -> WaitRoot {
     waiting.sort_by_key(|one| Reverse(one.distance));
     WaitRoot {
         text: last_line(root),
-        thread: root.thread.to_string(),
+        thread: root.own_thread().map(|thread| thread.to_string()).unwrap_or_default(),
         name: root.name.clone(),
+        is_elsewhere: root.is_elsewhere,
+        since: begun(time, stuck_for(root)),
         instance: root.runs.map(|id| id.to_string()),
         message: root.message.map(str::to_owned),
         variant: root.variant.map(str::to_owned),
@@ -347,9 +359,7 @@ fn culprit(waits: &WaitForest, stats: &Stats) -> Option<Culprit> {
 /// The last of the ends of waits that was waited for as long as its limit.
 fn awaited(waits: &WaitForest, limit_of: impl Fn(&zctor::WaitRoot) -> Duration) -> Option<Culprit> {
     let root = waits.roots.iter().rev().find(|root| longest(root) >= limit_of(root))?;
-    // How long it has run is not always known in full.
-    let stuck_for = Some(root.lasted.max(longest(root)));
-    Some(Culprit { thread: root.own_thread(), line: last_line(root), stuck_for })
+    Some(Culprit { thread: root.own_thread(), line: last_line(root), stuck_for: Some(stuck_for(root)) })
 }
 
 /// The code that holds a thread for longest, of that which does so for as long as its limit and has so many messages behind

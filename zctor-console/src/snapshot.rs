@@ -193,10 +193,17 @@ pub struct Instance {
 pub struct WaitRoot {
     /// It as `zctor` prints it: the last line of its block.
     pub text: String,
-    /// The number of its thread.
+    /// The number of its thread. Empty for a thread of another engine, since a thread of this one may have the same number.
     pub thread: String,
-    /// The name of its thread.
+    /// The name of its thread. Empty for a thread of another engine.
     pub name: String,
+    /// Whether its thread belongs to another engine, whose console knows more.
+    #[serde(default)]
+    pub is_elsewhere: bool,
+    /// Since when it is stuck, at the latest: it has run since then, or the first of those that wait for it has waited.
+    /// Seconds since 1970.
+    #[serde(default)]
+    pub since: f64,
     /// The instance that runs there; `None` if none does: the reply is on its way, or is kept.
     pub instance: Option<String>,
     /// The name of its message type.

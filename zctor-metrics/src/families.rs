@@ -68,7 +68,12 @@ pub(crate) fn waits(scrape: &Scrape, to: &mut DescriptorEncoder<'_>) -> fmt::Res
             root.handlers.iter().map(|one| one.wait.lasted).chain(root.callers.iter().map(|one| one.caller.lasted));
         waits.max().unwrap_or_default().as_secs_f64()
     };
-    gauge(to, longest, scrape.roots(longest_wait))
+    gauge(to, longest, scrape.roots(longest_wait))?;
+    // As the console tells it. How long a handler has run is not always known in full: then it has done so for the longest
+    // wait at least.
+    let stuck =
+        ("zctor_wait_root_stuck", "The time for which this handler has run or is waited for", Some(Unit::Seconds));
+    gauge(to, stuck, scrape.roots(|root| longest_wait(root).max(root.lasted.as_secs_f64())))
 }
 
 pub(crate) fn threads(scrape: &Scrape, to: &mut DescriptorEncoder<'_>, highest: &mut Raising<'_>) -> fmt::Result {

@@ -44,7 +44,7 @@
 //! | `zctor_instances`, `zctor_messages_queued` | gauge | `message` |
 //! | `zctor_handler_seconds` | histogram | `message`, `variant`: with the feature `observe`, after `EngineMetrics::with_handling_times` |
 //! | `zctor_waits` | gauge | `message`, `callee`: handlers of one that wait for the other |
-//! | `zctor_wait_root_handlers`, `zctor_wait_root_callers`, `zctor_wait_root_seconds` | gauge | `message`, `thread`, `name`: what others wait for in the end, how many handlers and threads outside, and the longest wait |
+//! | `zctor_wait_root_handlers`, `zctor_wait_root_callers`, `zctor_wait_root_seconds`, `zctor_wait_root_stuck_seconds` | gauge | `message`, `thread`, `name`: what others wait for in the end, how many handlers and threads outside, the longest wait, and the time for which it is stuck, as the console shows it: it has run or is waited for |
 //! | `zctor_thread_busy_seconds_total`, `zctor_thread_waiting_seconds_total`, `zctor_thread_idle_seconds_total` | counter | `thread`, `name` |
 //! | `zctor_queue_messages`, `zctor_queue_oldest_seconds` | gauge | `thread`, `name` |
 //! | `zctor_thread_timers` | gauge | `thread`, `name` |

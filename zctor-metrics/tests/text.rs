@@ -1,16 +1,21 @@
 //! The metrics are those of the statistics, under the promised names, in a format that no name can break.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
 
 use zctor::{ActorEngine, ActorThread, Context, Overflow, TypeStats, actor};
 use zctor_metrics::{DASHBOARD, EngineMetrics};
 use zctor_tests::{Gate, bounded, expect_panics};
+
+const HELD: Duration = Duration::from_millis(300);
 
 #[actor]
 enum DatabaseMessage {
     #[reply(())]
     Load(Gate),
     Break,
+    Note,
 }
 
 struct Database;
@@ -22,6 +27,7 @@ impl DatabaseHandler for Database {
     fn r#break(&mut self) {
         panic!("the disk is broken");
     }
+    fn note(&mut self) {}
 }
 
 #[actor(calls(DatabaseMessage))]
@@ -143,6 +149,74 @@ fn after_settle_the_metrics_are_those_of_the_statistics() {
     });
 }
 
+/// The numbers of a struct of counts, by the names of its fields: of `Counts { ended: 0, stopped: 2 }`.
+fn fields(counts: &str) -> Vec<(&str, f64)> {
+    let pairs = counts.split(['{', ',', '}']).filter_map(|part| part.split_once(": "));
+    pairs.map(|(name, count)| (name.trim(), count.trim().parse().expect("a count"))).collect()
+}
+
+#[test]
+fn each_count_is_under_its_own_name() {
+    bounded(|| {
+        expect_panics("the disk is broken");
+        let engine = ActorEngine::builder().name("shop").build();
+        let metrics = EngineMetrics::new(&engine);
+        (0..3).for_each(|_| assert!(engine.send(DatabaseMessage::Note).is_err(), "nobody handles it yet"));
+        let thread = ActorThread::named("db").mailbox_bound(8).overflow(Overflow::Refuse);
+        engine.spawn(thread.register(DatabaseMessage::actor(|| Database))).expect("it starts");
+        // No two counts are alike, so none can stand in for another.
+        (0..7).for_each(|_| engine.send(DatabaseMessage::Note).expect("there is room"));
+        engine.settle();
+        (0..2).for_each(|_| engine.send(DatabaseMessage::Break).expect("it lives"));
+        engine.settle();
+        let gate = Gate::new();
+        let database = engine.client::<DatabaseMessage>().expect("it lives");
+        database.non_blocking().load(gate.clone()).detach();
+        gate.await_arrivals(1);
+        let late = database.within(Duration::from_millis(1)).load(gate.clone());
+        assert!(late.is_err(), "it is behind the one at the gate");
+        while engine.send(DatabaseMessage::Note).is_ok() {}
+        let (before, text, after) = (engine.stats(), metrics.text(), engine.stats());
+        let samples = samples(&text);
+        let of_type = "engine=\"shop\",message=\"DatabaseMessage\"";
+        let row = &before.types[0];
+        let counts = [row.handled, row.panicked, row.restarts, row.ended].map(|count| count as f64);
+        assert_eq!(counts, [7.0, 2.0, 2.0, 0.0]);
+        let names = ["messages_handled_total", "messages_panicked_total", "restarts_total", "instances_ended_total"];
+        assert_eq!(names.map(|name| samples[&*format!("zctor_{name}{{{of_type}}}")]), counts);
+        assert!(row.queued > 8, "{row}");
+        assert_eq!(samples[&*format!("zctor_messages_queued{{{of_type}}}")], row.queued as f64);
+        let (refused, lost) = (format!("{:?}", row.refused), format!("{:?}", row.dead_letters));
+        assert_eq!((row.refused.not_registered, row.refused.full), (3, 1));
+        for (family, counts) in [("messages_refused", &refused), ("dead_letters", &lost)] {
+            for (reason, count) in fields(counts) {
+                let series = format!("zctor_{family}_total{{{of_type},reason=\"{reason}\"}}");
+                assert_eq!(samples.get(&*series), Some(&count), "{series}");
+            }
+        }
+        let timed_out = |begun| samples[&*format!("zctor_calls_timed_out_total{{{of_type},begun=\"{begun}\"}}")];
+        assert_eq!((timed_out(true), timed_out(false)), (0.0, 1.0));
+        // The thread goes on while it is looked at, so its times lie between those of two looks.
+        let of_thread = "engine=\"shop\",thread=\"0\",name=\"db\"";
+        let [before, after] = [&before, &after].map(|stats| {
+            let thread = &stats.threads[0];
+            [("busy", thread.busy()), ("waiting", thread.waiting), ("idle", thread.idle)]
+        });
+        for ((name, least), (_, most)) in before.into_iter().zip(after) {
+            let seconds = samples[&*format!("zctor_thread_{name}_seconds_total{{{of_thread}}}")];
+            let range = least.as_secs_f64() - 1e-6..=most.as_secs_f64() + 1e-6;
+            assert!(range.contains(&seconds), "{name}: {seconds} is not in {range:?}");
+        }
+        let room = |name: &str| samples[&*format!("zctor_mailbox_{name}{{{of_thread},side=\"outside\"}}")];
+        assert_eq!(["bound", "taken", "waiting_senders"].map(room), [8.0, 8.0, 0.0]);
+        assert_eq!(samples[&*format!("zctor_thread_timers{{{of_thread}}}")], 0.0);
+        let brief = EngineMetrics::new(&engine).without_threads().text();
+        assert!(brief.contains("zctor_messages_handled_total") && !brief.contains("zctor_thread_busy"), "{brief}");
+        gate.open();
+        engine.settle();
+    });
+}
+
 /// The family that is there with a feature.
 const HANDLER_SECONDS: &str = "zctor_handler_seconds";
 
@@ -180,8 +254,11 @@ fn a_chain_of_waits_names_its_root() {
         engine.spawn(ActorThread::named("auth").register(AuthMessage::actor(|| Auth))).expect("it starts");
         engine.spawn(ActorThread::named("web").register(WebMessage::actor(|| Web))).expect("it starts");
         let gate = Gate::new();
-        engine.send(WebMessage::Page(gate.clone())).expect("it lives");
+        engine.client::<DatabaseMessage>().expect("it lives").non_blocking().load(gate.clone()).detach();
         gate.await_arrivals(1);
+        // It has run for a while before others wait for it.
+        thread::park_timeout(HELD);
+        engine.send(WebMessage::Page(gate.clone())).expect("it lives");
         let root = "{engine=\"shop\",thread=\"0\",name=\"db\",message=\"DatabaseMessage\"}";
         let handlers = format!("zctor_wait_root_handlers{root}");
         let text = loop {
@@ -191,7 +268,10 @@ fn a_chain_of_waits_names_its_root() {
             }
         };
         let samples = samples(&text);
-        assert!(samples.contains_key(&*format!("zctor_wait_root_seconds{root}")));
+        let [longest, stuck] =
+            ["zctor_wait_root_seconds", "zctor_wait_root_stuck_seconds"].map(|name| samples[&*format!("{name}{root}")]);
+        assert_eq!(samples[&*format!("zctor_wait_root_callers{root}")], 0.0);
+        assert!(stuck > longest, "stuck for {stuck} s, waited for for {longest} s");
         assert_eq!(samples["zctor_waits{engine=\"shop\",message=\"AuthMessage\",callee=\"DatabaseMessage\"}"], 1.0);
         assert_eq!(samples["zctor_waits{engine=\"shop\",message=\"WebMessage\",callee=\"AuthMessage\"}"], 1.0);
         gate.open();
@@ -259,7 +339,7 @@ fn no_counter_falls_in_a_storm_of_restarts() {
         let engine = ActorEngine::new();
         let metrics = EngineMetrics::new(&engine);
         let actor = DatabaseMessage::actor(|| Database);
-        let restart = zctor::Restart::always().backoff(std::time::Duration::ZERO, std::time::Duration::ZERO);
+        let restart = zctor::Restart::always().backoff(Duration::ZERO, Duration::ZERO);
         let database: DatabaseClient = engine.pool(2, actor.restart(restart)).expect("it starts");
         let mut before = BTreeMap::new();
         for _ in 0..PANICS {

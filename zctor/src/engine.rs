@@ -60,7 +60,6 @@ use crate::sys::runtime::assert_may_block;
 use crate::sys::simulated::refuse_what_outlives_a_run;
 use crate::sys::spin::Spin;
 use crate::thread::local::local;
-use crate::trace::CAN_BE_WATCHED;
 
 /// How long the drop of an engine waits for its threads.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -577,7 +576,7 @@ impl ActorEngine {
     /// # Blocking
     /// As [`Client::send`](crate::Client::send).
     pub fn send<M: Message>(&self, message: M) -> Result<(), SendError<M>> {
-        targets::target(&self.core, |target| messaging::send::<CAN_BE_WATCHED, M>(target, &mut Some(message)))
+        targets::send(&self.core, &mut Some(message))
     }
 
     /// Sends a request to the instance that [`send`](ActorEngine::send) would choose, and waits for the reply.

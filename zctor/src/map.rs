@@ -81,7 +81,8 @@ impl Map {
     /// wait for has a box of its own.
     ///
     /// A type of which an instance lives and whose definition the map lacks gets a box without variants. An instance that
-    /// [`start`](crate::ActorEngine::start) started is in no pool; its type says how many there are.
+    /// [`start`](crate::ActorEngine::start) started is in no pool: its type says `(in no pool)` if there are only such, and
+    /// otherwise how many are in the pool, and how many outside it.
     ///
     /// ```
     /// use zctor::map::Map;

@@ -56,8 +56,7 @@ impl Row {
     fn sends_and_handlings(&self) -> f64 {
         match (&*self.side, &*self.path) {
             ("both", path) if path.contains("piped") => 6.0, // the call, its pipe, and the message that comes of it
-            ("both", path) if path.contains("`ctx.start`, a message") => 8.0,
-            ("both", path) if path.contains("`ctx.start`") => 6.0, // two orders, with the two hooks
+            ("both", path) if path.contains("`ctx.start`, a message") => 4.0, // the two hooks, and the message
             ("both", _) => 2.0,
             _ => 1.0,
         }

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zctor::{ActorEngine, actor};
+use zctor::{ActorEngine, ActorThread, Context, actor};
+use zctor_console::snapshot::Snapshot;
 use zctor_console::{Console, Served, fetch, fetch_text};
 use zctor_tests::{Gate, LIMIT, bounded};
 
@@ -242,6 +243,106 @@ fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
         };
         assert_eq!((seen.culprit, seen.culprit_thread), (None, None));
         gate.open();
+    });
+}
+
+#[actor]
+enum FarMessage {
+    #[reply(())]
+    Load(Gate),
+}
+
+struct Far;
+
+impl FarHandler for Far {
+    fn load(&mut self, gate: Gate) {
+        gate.pass();
+    }
+}
+
+#[actor(calls(FarMessage))]
+enum BridgeMessage {
+    Cross(Gate),
+}
+
+struct Bridge(FarClient);
+
+impl BridgeHandler for Bridge {
+    fn cross(&mut self, _: &mut Context<BridgeMessage>, gate: Gate) {
+        self.0.load(gate).unwrap();
+    }
+}
+
+/// Looks until what is stuck longest is that for a second.
+fn when_stuck(served: &Served) -> Snapshot {
+    loop {
+        let snapshot = fetch(&served.to_string()).unwrap();
+        if snapshot.waits.last().is_some_and(|root| root.longest >= 1.0) {
+            return snapshot;
+        }
+    }
+}
+
+#[test]
+fn what_another_engine_holds_up_names_no_thread_of_this_one() {
+    bounded(|| {
+        let (there, (here, served)) = (ActorEngine::new(), served());
+        let far: FarClient = there.start(FarMessage::actor(|| Far)).unwrap();
+        // Thread 0 here has the number of the thread there, and nobody waits for it.
+        let idle: JobClient = here.start_on(ActorThread::named("idle"), JobMessage::actor(|| Job)).unwrap();
+        here.pool(1, BridgeMessage::actor(move || Bridge(far.clone()))).unwrap();
+        let gate = Gate::new();
+        here.send(BridgeMessage::Cross(gate.clone())).unwrap();
+        gate.await_arrivals(1);
+        let snapshot = when_stuck(&served);
+        let root = snapshot.waits.last().unwrap();
+        assert!(root.is_elsewhere && root.handlers == 1, "{root:?}");
+        assert_eq!((&*root.thread, &*root.name, root.instance.as_deref()), ("", "", None));
+        assert_eq!((&*snapshot.threads[0].thread, &*snapshot.threads[0].name), ("0", "idle"));
+        assert_eq!((snapshot.culprit.as_deref(), snapshot.culprit_thread.as_deref()), (Some(&*root.text), None));
+        assert_eq!(snapshot.culprit_since, Some(root.since));
+        assert!(!snapshot.threads.iter().any(|row| snapshot.is_culprit(row)), "{snapshot}");
+        let waiting = &root.waiting[0].text;
+        for text in [&root.text, waiting] {
+            assert!(text.contains("thread 0 of another engine"), "{text}");
+        }
+        // The data itself, for those who read it by other means.
+        let json = ask(&served, "snapshot.json");
+        let waits = json.split("\"waits\":[{").nth(1).and_then(|waits| waits.split("\"waiting\"").next());
+        let waits = waits.unwrap_or_else(|| panic!("no waits in {json}"));
+        assert!(waits.contains("\"thread\":\"\"") && waits.contains("\"is_elsewhere\":true"), "{waits}");
+        gate.open();
+        drop(idle);
+        here.settle();
+    });
+}
+
+#[test]
+fn all_that_say_since_when_the_culprit_is_stuck_mean_one_moment() {
+    bounded(|| {
+        let (engine, served) = served();
+        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
+        await_rest(&engine);
+        let gate = Gate::new();
+        jobs.hold(gate.clone()).unwrap();
+        gate.await_arrivals(1);
+        // It has run for a while before somebody waits for it: it is stuck since it runs.
+        thread::park_timeout(HELD);
+        thread::scope(|scope| {
+            scope.spawn(|| jobs.ask().unwrap());
+            let snapshot = when_stuck(&served);
+            let root = snapshot.waits.last().unwrap();
+            assert_eq!(snapshot.culprit_since, Some(root.since));
+            assert_eq!(root.since, snapshot.time - root.lasted.max(root.longest));
+            assert!(root.lasted > root.longest, "{root:?}");
+            // The time of day, as each text has it.
+            let second = root.since as u64 % 86_400;
+            let clock = format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60);
+            let text = snapshot.to_string();
+            assert!(text.ends_with(&format!(" (stuck since {clock})")), "{text}");
+            assert_eq!(snapshot.culprit_text().as_deref(), text.lines().last().map(str::trim));
+            gate.open();
+        });
     });
 }
 

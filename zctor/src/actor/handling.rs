@@ -27,7 +27,7 @@ use crate::sys::unwind::{count_uncaught, ignoring_panic, tell_caught};
 use crate::thread::local::{Instance, Local};
 use crate::thread::phase::{Common, Phase, Requested};
 use crate::thread::undelivered::write_off;
-use crate::trace::spans::InSpans;
+use crate::trace::spans::{InSpans, SPANS};
 use crate::trace::work::Work;
 
 /// Ends a call whose caller had given up before its handler began: it is a dead letter, and never handled.
@@ -144,7 +144,8 @@ where
         self.handle_one::<{ !cfg!(debug_assertions) }>(local, message, slot, deadline, work);
     }
 
-    /// Handles a message that was sent, and that has a scheduling point before its handler, or a measurement of it.
+    /// Handles a message that was sent, and that has a scheduling point before its handler, or a measurement of it, or
+    /// perhaps a span around it.
     #[cold]
     #[inline(never)]
     pub(super) fn handle_noted(self: Rc<Self>, local: &Rc<Local>, serving: Serving, message: &mut Option<M>) {
@@ -173,11 +174,13 @@ where
         }
         let engine = &local.mailbox.engine;
         if engine.edge.is_plain() {
-            return Beginning::Plain;
+            return if in_spans.is_asked() { Beginning::Noted } else { Beginning::Plain };
         }
         match self.admit_and_note(local, message()) {
             false => Beginning::None,
-            true if engine.world.is_simulated() || local.measured.has_begun() => Beginning::Noted,
+            true if in_spans.is_asked() || engine.world.is_simulated() || local.measured.has_begun() => {
+                Beginning::Noted
+            }
             true => Beginning::Plain,
         }
     }
@@ -208,12 +211,12 @@ pub(super) enum Beginning {
     /// It does not: the instance takes no messages now.
     None,
     Plain,
-    /// It has its scheduling point first (see `actor/simulated.rs`), or it is measured, or both.
+    /// It has its scheduling point first (see `actor/simulated.rs`), or it is measured, or spans may be asked for.
     Noted,
 }
 
 /// Whether a message may begin otherwise than plainly: without the code for it, a type of messages is smaller.
-pub(super) const CAN_BE_NOTED: bool = HAS_POINTS || MEASURES;
+pub(super) const CAN_BE_NOTED: bool = HAS_POINTS || MEASURES || SPANS;
 
 /// Counts a message as taken in, which is handled at once.
 #[inline]

@@ -78,7 +78,8 @@ where
             Beginning::Plain | Beginning::Noted => {}
         }
         return_permit(local, serving);
-        self.handle_one::<false>(local, message, &mut ReplySlot::Nobody, None, (Work::Send, serving.in_spans));
+        // It would be `Noted` if spans were asked for.
+        self.handle_one::<false>(local, message, &mut ReplySlot::Nobody, None, (Work::Send, InSpans::NotAsked));
         true
     }
 

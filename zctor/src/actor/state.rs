@@ -19,7 +19,7 @@ use crate::route::location::Location;
 use crate::sys::unwind::run_user;
 use crate::thread::local::Local;
 use crate::thread::phase::{Common, Phase, Requested};
-use crate::trace::spans::InSpans;
+use crate::trace::spans::{InSpans, SPANS};
 use crate::trace::work::Work;
 
 /// An instance whose state's type is known.
@@ -74,6 +74,39 @@ where
         self.common.busy.set(false);
         Some(outcome)
     }
+
+    /// Runs a hook on the state, if there is one. An error is the text of a panic.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn run_plain_hook(self: &Rc<Self>, local: &Rc<Local>, hook: Hook) -> Result<(), Arc<str>> {
+        // It handles no variant.
+        let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
+        let outcome = self.work(local, None, |state, ctx| {
+            local.mailbox.meter.handles_no_message();
+            match hook {
+                Hook::Start => M::__on_start(state, ctx),
+                Hook::Stop => M::__on_stop(state, ctx),
+            }
+        });
+        if M::CALL_DEPTH > 0 {
+            local.variant.set(variant);
+        }
+        local.mailbox.meter.other_pieces.add(1);
+        outcome.unwrap_or(Ok(()))
+    }
+
+    /// The same in a span, if the subscriber asks for one.
+    #[cold]
+    #[inline(never)]
+    fn run_hook_in_span(self: &Rc<Self>, local: &Rc<Local>, hook: Hook, in_spans: InSpans) -> Result<(), Arc<str>> {
+        let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
+        in_spans.enter(work, M::name, || None, || self.endpoint.id());
+        let outcome = self.run_plain_hook(local, hook);
+        match &outcome {
+            Err(_) => in_spans.unwound(),
+            Ok(()) => in_spans.leave(),
+        }
+        outcome
+    }
 }
 
 impl<M, S> Recover for TypedCell<M, S>
@@ -113,28 +146,12 @@ where
     }
 
     fn run_hook(self: Rc<Self>, local: &Rc<Local>, hook: Hook) -> Result<(), Arc<str>> {
-        // It handles no variant.
-        let variant = if M::CALL_DEPTH > 0 { local.variant.replace(None) } else { None };
-        let work = if hook == Hook::Start { Work::Start } else { Work::Stop };
-        // The span is around the code that catches panics: of a hook that does nothing, that code is left out.
+        // Decided before the hook is run, not around it: of a hook that does nothing, not much is left.
         let in_spans = InSpans::around_own();
-        in_spans.enter(work, M::name, || None, || self.endpoint.id());
-        let outcome = self.work(local, None, |state, ctx| {
-            local.mailbox.meter.handles_no_message();
-            match hook {
-                Hook::Start => M::__on_start(state, ctx),
-                Hook::Stop => M::__on_stop(state, ctx),
-            }
-        });
-        match &outcome {
-            Some(Err(_)) => in_spans.unwound(),
-            Some(Ok(())) | None => in_spans.leave(),
+        if SPANS && in_spans.is_asked() {
+            return self.run_hook_in_span(local, hook, in_spans);
         }
-        if M::CALL_DEPTH > 0 {
-            local.variant.set(variant);
-        }
-        local.mailbox.meter.other_pieces.add(1);
-        outcome.unwrap_or(Ok(()))
+        self.run_plain_hook(local, hook)
     }
 
     fn run_on_panic(self: Rc<Self>, local: &Rc<Local>, text: &str) -> Result<(), Arc<str>> {

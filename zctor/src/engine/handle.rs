@@ -193,7 +193,7 @@ impl EngineHandle {
     #[inline(never)]
     fn send_from_outside<M: Message>(&self, place: &mut Option<M>) -> Result<(), SendError<M>> {
         match self.core.upgrade() {
-            Some(core) => targets::target(&core, |target| messaging::send::<CAN_BE_WATCHED, M>(target, place)),
+            Some(core) => targets::send(&core, place),
             None => place.take().map_or(Ok(()), |message| Err(SendError::new(M::name(), message, Refusal::Stopped))),
         }
     }

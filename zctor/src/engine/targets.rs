@@ -7,9 +7,11 @@ use std::sync::Weak;
 use crate::client::Client;
 use crate::client::message::Message;
 use crate::engine::core::Core;
-use crate::error::{CallError, Refusal};
+use crate::error::{CallError, Refusal, SendError};
+use crate::messaging;
 use crate::messaging::target::Target;
 use crate::thread::local::{Local, local_if};
+use crate::trace::watched_or_not;
 
 /// Runs `f` with the pool of a type as its target.
 pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -> R) -> R {
@@ -17,6 +19,16 @@ pub(super) fn target<M: Message, R>(core: &Core, f: impl FnOnce(Target<'_, M>) -
     let loaded = pool.as_deref().map(|pool| pool.places.load());
     let target = Target::at_pool(pool.as_deref(), &core.engine);
     f(target.with_snapshot(loaded.as_deref().map(|places| &**places)))
+}
+
+/// Sends a message from outside to the pool of its type.
+// For each of the two ways the pool is looked up: the choice between them stands at their head, as for clients.
+pub(super) fn send<M: Message>(core: &Core, place: &mut Option<M>) -> Result<(), SendError<M>> {
+    watched_or_not(
+        (core, place),
+        |(core, place)| target(core, |target| messaging::send::<true, M>(target, place)),
+        |(core, place)| target(core, |target| messaging::send::<false, M>(target, place)),
+    )
 }
 
 /// The actor thread that this code runs on, if it is one of this engine: it knows the pools that its handlers use.

@@ -120,12 +120,17 @@ impl Chart {
             self.types[at].instances = Some(entry.instances().len());
         }
         for row in stats.types.iter().filter(|row| row.instances > 0) {
-            let at = self.named(row.message);
-            let of = &mut self.types[at];
-            let pooled = of.instances.unwrap_or(0);
+            // Types of one name share a row of the statistics, and have a pool each.
+            let of_name = self.types.iter().filter(|known| known.name == row.message);
+            let pooled: usize = of_name.filter_map(|known| known.instances).sum();
             // The registry and the statistics were not read at once.
-            of.unpooled = row.instances.saturating_sub(pooled);
-            of.instances = Some(pooled + of.unpooled);
+            let unpooled = row.instances.saturating_sub(pooled);
+            if unpooled > 0 {
+                let at = self.named(row.message);
+                let of = &mut self.types[at];
+                of.unpooled = unpooled;
+                of.instances = Some(of.instances.unwrap_or(0) + unpooled);
+            }
         }
         for wait in stats.threads.iter().flat_map(|thread| &thread.waits) {
             let (from, to) = (self.named(wait.message), self.named(wait.callee));
@@ -266,7 +271,12 @@ impl TypeBox {
             let keyed = if variant.is_keyed() { ", by key" } else { "" };
             format!("{variant}{deferred}{keyed}")
         };
-        let unpooled = (self.unpooled > 0).then(|| format!("({} in no pool)", self.unpooled));
+        let pooled = self.instances.unwrap_or(0).saturating_sub(self.unpooled);
+        let unpooled = match (pooled, self.unpooled) {
+            (_, 0) => None,
+            (0, _) => Some("(in no pool)".to_owned()),
+            (pooled, unpooled) => Some(format!("({pooled} in the pool, {unpooled} outside it)")),
+        };
         self.variants.iter().map(line).chain(unpooled).collect()
     }
 }

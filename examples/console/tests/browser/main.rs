@@ -9,6 +9,7 @@ mod crowded;
 mod keys;
 mod narrow;
 mod page;
+mod since;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
