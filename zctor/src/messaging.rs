@@ -25,3 +25,5 @@ pub(crate) use call::request_when_room;
 pub(crate) use call::{call, call_in_pool, request};
 pub(crate) use send::send;
 pub(crate) use send_all::send_all;
+#[cfg(feature = "remote")]
+pub(crate) use send_all::try_send_all;
