@@ -302,6 +302,9 @@ fn those_of_a_pack_that_find_no_room_are_told_by_their_variants() {
         notes.sort_unstable();
         assert_eq!((taken, notes), (vec![0, 1, 2], vec![0, 1, 2]));
         assert_eq!(refused.iter().copied().collect::<HashSet<_>>(), HashSet::from([3, 4, 5]));
+        // Each was sent twice: with its pack, and once more by itself.
+        let stats = served.engine.stats();
+        assert_eq!((stats.refused, stats.types[0].refused.full), (3, 3));
     });
 }
 

@@ -279,6 +279,12 @@ impl<M: Message, V> Client<M, V> {
         messaging::send_all(&self.target(), messages.into_iter().collect())
     }
 
+    /// As `send_all`, for messages that are sent once more if they come back: that they do is not counted as a refusal.
+    #[cfg(feature = "remote")]
+    pub(crate) fn try_send_all(&self, messages: Vec<M>) -> Vec<M> {
+        messaging::try_send_all(&self.target(), messages).map_or_else(|(back, _)| back, |()| Vec::new())
+    }
+
     /// Sends a request and waits for its reply.
     ///
     /// A call is a yield point of an actor thread: while it waits, the thread serves other instances. So hold no

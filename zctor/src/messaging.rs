@@ -27,3 +27,5 @@ pub(crate) use request::request;
 pub(crate) use request::request_when_room;
 pub(crate) use send::send;
 pub(crate) use send_all::send_all;
+#[cfg(feature = "remote")]
+pub(crate) use send_all::try_send_all;

@@ -15,10 +15,21 @@ use crate::route::location::Entry;
 use crate::route::payload::Payload;
 use crate::trace::CAN_BE_WATCHED;
 
-pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
+pub(crate) fn send_all<M: Payload>(target: &Target<'_, M>, messages: Vec<M>) -> Result<usize, SendError<Vec<M>>> {
     let count = messages.len();
-    if count == 0 {
-        return Ok(0);
+    match try_send_all(target, messages) {
+        Ok(()) => Ok(count),
+        Err((left, refusal)) => {
+            let refusal = target.refused(refusal, left.len());
+            Err(SendError::new(M::name(), left, refusal))
+        }
+    }
+}
+
+/// As `send_all`, but a refusal is not counted.
+pub(crate) fn try_send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>) -> Result<(), (Vec<M>, Refusal)> {
+    if messages.is_empty() {
+        return Ok(());
     }
     let is_least_loaded = matches!(target.among, Among::LeastLoaded);
     let mut late = Late { is_least_loaded, again: Vec::new(), refused: Vec::new() };
@@ -39,11 +50,7 @@ pub(crate) fn send_all<'a, M: Payload>(target: &Target<'a, M>, messages: Vec<M>)
             refusal
         }
     };
-    if left.is_empty() {
-        return Ok(count);
-    }
-    let refusal = target.refused(refusal, left.len());
-    Err(SendError::new(M::name(), left, refusal))
+    if left.is_empty() { Ok(()) } else { Err((left, refusal)) }
 }
 
 /// Whether a later attempt may work: the target is a pool, and its engine is open.

@@ -6,7 +6,8 @@
 //!    refused or has a key, or if their pool takes nothing at once.
 //! 2. Else they are sent with one push for each receiver. Each takes its turn as if it were sent alone, so nobody can tell
 //!    whether they came as a pack.
-//! 3. Those that come back, since an instance has ended just now or has no room, are sent once more, one by one.
+//! 3. Those that come back, since an instance has ended just now or has no room, are sent once more, one by one. Only what
+//!    is refused then counts as a refusal.
 //! 4. The senders of those that are refused then are told so. A refused message does not say which packet it was; so those
 //!    count as refused that are of its variant, which is all that a dead letter says of a message. If a hook has sent one
 //!    of that variant, its sender may take the loss of another for that of the hook's.
@@ -86,13 +87,13 @@ impl<M: RemoteMessage> ServedPool<M> {
 
     /// Steps 2 and 3. Gives the variants of those that are refused, and why.
     fn send_together(&self, messages: Vec<M>, inside: bool) -> Vec<(&'static str, Answer)> {
-        let send_all = || self.pool_at_once.send_all(messages);
-        let Err(back) = (if inside { as_inside(send_all) } else { send_all() }) else { return Vec::new() };
+        let send_all = || self.pool_at_once.try_send_all(messages);
+        let back = if inside { as_inside(send_all) } else { send_all() };
         let again = |message: M| {
             let variant = message.variant();
             send(&self.pool_at_once, message, inside).err().map(|answer| (variant, answer))
         };
-        back.into_inner().into_iter().filter_map(again).collect()
+        back.into_iter().filter_map(again).collect()
     }
 }
 
