@@ -105,11 +105,21 @@ impl UnderWay {
     }
 
     /// Adds packets to one subject, whose numbers follow this one. `lent` has the permits that they give back at once.
-    pub(crate) fn add(&self, first: u64, subject: &Subject, mut added: Vec<Added>, lent: &mut TakenTogether) {
-        let sizes = added.iter().map_while(|packet| packet.lends);
-        let lends = self.lock().credits.lend(subject, sizes);
+    pub(crate) fn add<A>(&self, first: u64, subject: &Subject, mut added: A, lent: &mut TakenTogether)
+    where
+        A: AsMut<[Added]> + IntoIterator<Item = Added>,
+    {
+        let packets = added.as_mut();
+        let lends = match packets {
+            [Added { lends: Some(_), .. }, ..] => {
+                let sizes = packets.iter().map_while(|packet| packet.lends);
+                self.lock().credits.lend(subject, sizes)
+            }
+            // Calls, and sends of a link whose bound is stated.
+            _ => 0,
+        };
         // Not under the lock: a permit that is given back may wake its sender.
-        added[..lends].iter_mut().for_each(|packet| packet.receipt.lend_with(lent));
+        packets[..lends].iter_mut().for_each(|packet| packet.receipt.lend_with(lent));
         let since = now();
         let packet = |(place, Added { receipt, until, lends: size })| Unacknowledged {
             receipt,

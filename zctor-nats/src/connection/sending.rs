@@ -52,7 +52,7 @@ impl Outgoing {
         self.next += 1;
         let number = self.next;
         let added = Added { receipt, until: call.map(|(until, _)| until), lends: lends.then_some(bytes.len()) };
-        self.under_way.add(number, &subject, vec![added], &mut self.lent);
+        self.under_way.add(number, &subject, [added], &mut self.lent);
         let reply = wire::reply(&self.inbox, number, inside, call.map(left), key);
         self.publish_packets(number..=number, since, subject, reply, bytes).await;
     }
@@ -89,7 +89,7 @@ impl Outgoing {
             lends: packet.lends.then_some(packet.bytes.len()),
             receipt: packet.receipt,
         };
-        self.under_way.add(first, &subject, pack.into_iter().map(added).collect(), &mut self.lent);
+        self.under_way.add(first, &subject, pack.into_iter().map(added).collect::<Vec<_>>(), &mut self.lent);
         self.publish_packets(first..=self.next, since, subject, reply, payload).await;
     }
 
