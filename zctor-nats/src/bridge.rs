@@ -350,7 +350,8 @@ impl Bridge {
     }
 
     /// Makes a pool of `M` in the engine whose messages go to the processes that serve it. From outside at most 1,024
-    /// messages are under way; beyond that a sender waits.
+    /// messages are under way; beyond that a sender waits. While sends are acknowledged soon, as by a pool that has room,
+    /// up to 7,168 more of them are, with 1 MiB together.
     ///
     /// # Errors
     /// - [`BridgeError::Spawn`]: as [`ActorEngine::pool`].
@@ -361,7 +362,7 @@ impl Bridge {
     /// Until the server has said whether it permits that; not if the connection is lost just now.
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach<M: RemoteMessage>(&self, engine: &ActorEngine) -> Result<M::Client, BridgeError> {
-        self.attach_bounded::<M>(engine, ROOM, Overflow::Wait)
+        self.attach_routes::<M>(engine, None, None)
     }
 
     /// As [`attach`](Bridge::attach), for a pool that is served by partitions: each message with a `#[key]` goes to the
@@ -372,7 +373,7 @@ impl Bridge {
     /// As [`attach`](Bridge::attach).
     #[cfg_attr(feature = "tokio", track_caller)]
     pub fn attach_partitions<M: RemoteMessage>(&self, engine: &ActorEngine, of: u32) -> Result<M::Client, BridgeError> {
-        self.attach_routes::<M>(engine, Some(of), ROOM, Overflow::Wait)
+        self.attach_routes::<M>(engine, Some(of), None)
     }
 
     /// As [`attach`](Bridge::attach), with another bound for the messages from outside that are under way, and with what
@@ -390,19 +391,20 @@ impl Bridge {
         bound: usize,
         overflow: Overflow,
     ) -> Result<M::Client, BridgeError> {
-        self.attach_routes::<M>(engine, None, bound, overflow)
+        self.attach_routes::<M>(engine, None, Some((bound, overflow)))
     }
 
+    /// `stated`: the bound, if it is not that of a link by itself.
     #[cfg_attr(feature = "tokio", track_caller)]
     fn attach_routes<M: RemoteMessage>(
         &self,
         engine: &ActorEngine,
         partitions: Option<u32>,
-        bound: usize,
-        overflow: Overflow,
+        stated: Option<(usize, Overflow)>,
     ) -> Result<M::Client, BridgeError> {
-        let carrier = Arc::new(self.carrier::<M>()?);
-        Ok(self.end.attach::<M>(engine, carrier, partitions, bound, overflow)?)
+        let carrier = NatsCarrier { lends: stated.is_none(), ..self.carrier::<M>()? };
+        let (bound, overflow) = stated.unwrap_or((ROOM, Overflow::Wait));
+        Ok(self.end.attach::<M>(engine, Arc::new(carrier), partitions, bound, overflow)?)
     }
 
     /// The way out for the messages of `M`.
@@ -413,7 +415,7 @@ impl Bridge {
         self.connection.may_publish(turn.clone())?;
         let (namespace, commands) = (self.namespace.clone(), self.connection.commands.clone());
         let state = Arc::clone(&self.connection.session.state);
-        Ok(NatsCarrier { namespace, turn: turn.into(), commands, state, deadline: self.deadline })
+        Ok(NatsCarrier { namespace, turn: turn.into(), commands, state, lends: false, deadline: self.deadline })
     }
 
     #[cfg_attr(feature = "tokio", track_caller)]

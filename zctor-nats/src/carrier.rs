@@ -18,6 +18,8 @@ pub(crate) struct NatsCarrier {
     pub(crate) turn: Subject,
     pub(crate) commands: UnboundedSender<Command>,
     pub(crate) state: Arc<State>,
+    /// Whether sends may take more room than that of their link, which is that of a link by itself.
+    pub(crate) lends: bool,
     /// The deadline of calls that have none.
     pub(crate) deadline: Duration,
 }
@@ -38,7 +40,9 @@ impl Carrier for NatsCarrier {
             return receipt.answer(Answer::Unreachable);
         }
         let held = if is_held_back { self.state.hold() } else { None };
+        let lends = self.lends && is_held_back;
+        let packet = Outbound { subject, bytes, inside, call, key, held, lends, receipt };
         // If the bridge is closed, the receipt is dropped, which says that nobody serves the pool.
-        drop(self.commands.send(Command::Packet(Outbound { subject, bytes, inside, call, key, held, receipt })));
+        drop(self.commands.send(Command::Packet(packet)));
     }
 }

@@ -20,7 +20,7 @@ use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use zctor::remote::transport::{__assert_may_block as assert_may_block, Answer, End, Receipt, Route};
+use zctor::remote::transport::{__assert_may_block as assert_may_block, Answer, End, Receipt, Route, TakenTogether};
 
 use crate::arrivals::Arrivals;
 use crate::authority::Authority;
@@ -96,6 +96,8 @@ pub(crate) struct Outbound {
     pub(crate) key: Option<Arc<[u8]>>,
     /// Set if nothing went out when it was given to the bridge, and it holds its sender back meanwhile.
     pub(crate) held: Option<Held>,
+    /// Whether its sender may have more room than its link: see `credit.rs`.
+    pub(crate) lends: bool,
     pub(crate) receipt: Box<dyn Receipt>,
 }
 
@@ -115,6 +117,7 @@ impl Outbound {
             call: None,
             key: None,
             held: None,
+            lends: false,
             receipt: Box::new(Nobody),
         }
     }
@@ -335,6 +338,8 @@ struct Outgoing {
     answering: HashMap<String, JoinHandle<()>>,
     state: Arc<State>,
     under_way: Arc<UnderWay>,
+    /// The permits that sends of this batch give back: at its end, since that may wake their senders.
+    lent: TakenTogether,
     next: u64,
 }
 
@@ -356,9 +361,21 @@ impl Outgoing {
         let id = inbox.rsplit('.').next().unwrap_or_default();
         let service = Arc::new(Service::new(&settings.namespace, id, settings.deadline, Arc::clone(end)));
         let (namespace, under_way) = (settings.namespace.clone(), Arc::clone(under_way));
-        let (echoes, subscribed, answering, next) = Default::default();
-        let mut outgoing =
-            Self { client, namespace, inbox, hearing, echoes, subscribed, service, answering, state, under_way, next };
+        let (echoes, subscribed, answering, lent, next) = Default::default();
+        let mut outgoing = Self {
+            client,
+            namespace,
+            inbox,
+            hearing,
+            echoes,
+            subscribed,
+            service,
+            answering,
+            state,
+            under_way,
+            lent,
+            next,
+        };
         match outgoing.echo(settings.patience.max(GREETING)).await {
             Err(BridgeError::Disconnected) => Err(gone("it does not answer")),
             other => other.map(|()| outgoing),
@@ -416,6 +433,7 @@ impl Outgoing {
                 }
                 next = orders.next();
             }
+            self.lent = TakenTogether::default();
             self.say(&mut said).await;
         }
     }

@@ -98,6 +98,7 @@ mod broadcast;
 mod carrier;
 mod connect;
 mod connection;
+mod credit;
 mod durable;
 mod echo;
 mod error;

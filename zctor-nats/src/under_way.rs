@@ -9,12 +9,47 @@ use tokio::sync::Notify;
 use zctor::now;
 use zctor::remote::transport::{Answer, Receipt, TakenTogether};
 
+use crate::credit::Credits;
+
 struct Unacknowledged {
     receipt: Box<dyn Receipt>,
     subject: Subject,
     is_call: bool,
+    /// The size of a send that has given its permit back already.
+    lent: Option<usize>,
     since: Instant,
     until: Instant,
+}
+
+/// What is added to those under way.
+pub(crate) struct Added {
+    pub(crate) receipt: Box<dyn Receipt>,
+    /// The deadline of a call.
+    pub(crate) until: Option<Instant>,
+    /// The size of a send that may give its permit back before it is acknowledged.
+    pub(crate) lends: Option<usize>,
+}
+
+#[derive(Default)]
+struct Table {
+    packets: HashMap<u64, Unacknowledged>,
+    credits: Credits,
+}
+
+impl Table {
+    /// Takes a packet out that is acknowledged or answered. `time`: of its acknowledgement.
+    fn take(&mut self, number: u64, time: Option<Instant>) -> Option<Unacknowledged> {
+        let packet = self.packets.remove(&number)?;
+        self.settled(&packet, time);
+        Some(packet)
+    }
+
+    fn settled(&mut self, packet: &Unacknowledged, time: Option<Instant>) {
+        if !packet.is_call {
+            let after = time.map(|time| time.saturating_duration_since(packet.since));
+            self.credits.settled(&packet.subject, packet.lent, after);
+        }
+    }
 }
 
 /// Replies that come within this time come soon.
@@ -22,7 +57,7 @@ const SOON: Duration = Duration::from_millis(1);
 
 /// The packets that the server has been given, by their numbers.
 pub(crate) struct UnderWay {
-    packets: Mutex<HashMap<u64, Unacknowledged>>,
+    table: Mutex<Table>,
     /// How long after it was last heard of a send counts as lost.
     ack_wait: Duration,
     /// There is a packet where there was none.
@@ -33,11 +68,11 @@ pub(crate) struct UnderWay {
 
 impl UnderWay {
     pub(crate) fn new(ack_wait: Duration) -> Self {
-        Self { packets: Mutex::default(), ack_wait, begun: Notify::new(), soon: Mutex::default() }
+        Self { table: Mutex::default(), ack_wait, begun: Notify::new(), soon: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Unacknowledged>> {
-        self.packets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn soon(&self) -> MutexGuard<'_, BTreeSet<Subject>> {
@@ -69,22 +104,32 @@ impl UnderWay {
         }
     }
 
-    /// Adds packets to one subject, whose numbers follow this one. `until` is the deadline of a call.
-    pub(crate) fn add(
-        &self,
-        first: u64,
-        subject: &Subject,
-        sent: impl IntoIterator<Item = (Box<dyn Receipt>, Option<Instant>)>,
-    ) {
+    /// Adds packets to one subject, whose numbers follow this one. `lent` has the permits that they give back at once.
+    pub(crate) fn add<A>(&self, first: u64, subject: &Subject, mut added: A, lent: &mut TakenTogether)
+    where
+        A: AsMut<[Added]> + IntoIterator<Item = Added>,
+    {
+        let packets = added.as_mut();
+        let lends = match packets {
+            [Added { lends: Some(_), .. }, ..] => {
+                let sizes = packets.iter().map_while(|packet| packet.lends);
+                self.lock().credits.lend(subject, sizes)
+            }
+            // Calls, and sends of a link whose bound is stated.
+            _ => 0,
+        };
+        // Not under the lock: a permit that is given back may wake its sender.
+        packets[..lends].iter_mut().for_each(|packet| packet.receipt.lend_with(lent));
         let since = now();
-        let packet = |(receipt, until): (_, Option<Instant>)| Unacknowledged {
+        let packet = |(place, Added { receipt, until, lends: size })| Unacknowledged {
             receipt,
             subject: subject.clone(),
             is_call: until.is_some(),
+            lent: size.filter(|_| place < lends),
             since,
             until: until.unwrap_or(since + self.ack_wait),
         };
-        self.lock().extend((first..).zip(sent.into_iter().map(packet)));
+        self.lock().packets.extend((first..).zip(added.into_iter().enumerate().map(packet)));
         self.begun.notify_one();
     }
 
@@ -92,14 +137,14 @@ impl UnderWay {
     pub(crate) fn taken(&self, numbers: impl Iterator<Item = u64>) {
         // Out of the table meanwhile: what they tell runs code of others.
         let taken: Vec<(u64, Unacknowledged)> = {
-            let mut packets = self.lock();
-            numbers.filter_map(|number| Some((number, packets.remove(&number)?))).collect()
+            let (time, mut table) = (now(), self.lock());
+            numbers.filter_map(|number| Some((number, table.take(number, Some(time))?))).collect()
         };
         let mut together = TakenTogether::default();
         for (number, mut packet) in taken {
             packet.receipt.taken_with(&mut together);
             if packet.is_call {
-                self.lock().insert(number, packet);
+                self.lock().packets.insert(number, packet);
             }
         }
     }
@@ -107,9 +152,9 @@ impl UnderWay {
     /// These packets wait for room where they arrived.
     pub(crate) fn held(&self, numbers: impl Iterator<Item = u64>) {
         let until = now() + self.ack_wait;
-        let mut packets = self.lock();
+        let mut table = self.lock();
         for number in numbers {
-            if let Some(packet) = packets.get_mut(&number).filter(|packet| !packet.is_call) {
+            if let Some(packet) = table.packets.get_mut(&number).filter(|packet| !packet.is_call) {
                 packet.until = until;
             }
         }
@@ -118,8 +163,8 @@ impl UnderWay {
     /// These packets are answered.
     pub(crate) fn answer(&self, answers: impl Iterator<Item = (u64, Answer)>) {
         let answered: Vec<(Unacknowledged, Answer)> = {
-            let mut packets = self.lock();
-            answers.filter_map(|(number, answer)| Some((packets.remove(&number)?, answer))).collect()
+            let mut table = self.lock();
+            answers.filter_map(|(number, answer)| Some((table.take(number, None)?, answer))).collect()
         };
         self.note(answered.iter().map(|(packet, answer)| (packet, answer)).filter(|(packet, _)| packet.is_call));
         answered.into_iter().for_each(|(packet, answer)| packet.receipt.answer(answer));
@@ -141,8 +186,13 @@ impl UnderWay {
     }
 
     fn settle(&self, which: impl Fn(&Unacknowledged) -> bool, answer: impl Fn(&Unacknowledged) -> Answer) {
-        let settled: Vec<Unacknowledged> =
-            self.lock().extract_if(|_, packet| which(packet)).map(|(_, packet)| packet).collect();
+        let settled: Vec<Unacknowledged> = {
+            let mut table = self.lock();
+            let settled: Vec<_> =
+                table.packets.extract_if(|_, packet| which(packet)).map(|(_, packet)| packet).collect();
+            settled.iter().for_each(|packet| table.settled(packet, None));
+            settled
+        };
         for packet in settled {
             let answer = answer(&packet);
             packet.receipt.answer(answer);
@@ -152,7 +202,7 @@ impl UnderWay {
     /// Settles the packets whose time is up, as long as the bridge lives. While none is under way it sleeps.
     pub(crate) async fn expire(&self) {
         loop {
-            let next = self.lock().values().map(|packet| packet.until).min();
+            let next = self.lock().packets.values().map(|packet| packet.until).min();
             match next {
                 None => self.begun.notified().await,
                 Some(next) => {
@@ -199,7 +249,8 @@ mod tests {
     }
 
     fn add(table: &UnderWay, number: u64, tell: &mpsc::Sender<Answer>, until: Option<Instant>) {
-        table.add(number, &"a".into(), [(Box::new(Tell(tell.clone())) as Box<dyn Receipt>, until)]);
+        let added = Added { receipt: Box::new(Tell(tell.clone())), until, lends: None };
+        table.add(number, &"a".into(), vec![added], &mut TakenTogether::default());
     }
 
     fn expired(table: &UnderWay) {
@@ -227,7 +278,7 @@ mod tests {
             } else {
                 now().checked_sub(2 * SOON).expect("the clock runs for longer")
             };
-            table.lock().get_mut(&number).expect("it was added").since = since;
+            table.lock().packets.get_mut(&number).expect("it was added").since = since;
             // A send is acknowledged whenever it is in a mailbox.
             add(&table, 10 + number, &tell, None);
             table.answer([(number, answer)].into_iter());
@@ -252,7 +303,7 @@ mod tests {
             add(&table, number, &tell, Some(now()));
         }
         expired(&table);
-        assert!(table.lock().is_empty());
+        assert!(table.lock().packets.is_empty());
         assert_eq!(
             told.try_iter().filter(|answer| matches!(answer, Answer::Timeout { begun: true })).count() as u64,
             MANY
@@ -260,7 +311,7 @@ mod tests {
         // A reply that comes late is of no packet.
         table.answer([(7, Answer::NoReply)].into_iter());
         table.taken([7].into_iter());
-        assert!(table.lock().is_empty() && told.try_recv().is_err());
+        assert!(table.lock().packets.is_empty() && told.try_recv().is_err());
     }
 
     /// Issue #17.

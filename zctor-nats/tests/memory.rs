@@ -19,8 +19,8 @@ use zctor_tests::{LIMIT, within};
 
 /// The bytes of a message.
 const SIZE: usize = 4_096;
-/// For how many messages a link has room.
-const ROOM: u64 = 1_024;
+/// For how many messages a link has room: 1,024 by itself, and 1 MiB while they are acknowledged soon.
+const ROOM: u64 = 1_024 + 1_024 * 1_024 / SIZE as u64;
 const BOUND: u64 = 64;
 
 #[actor(remote)]

@@ -13,6 +13,7 @@ use crate::connection::{LONGEST, Outbound, Outgoing};
 use crate::error::Operation;
 use crate::foreign::response;
 use crate::session::{most_together, too_large};
+use crate::under_way::Added;
 use crate::wire::{self, Origin};
 
 /// The terms of a call as the other side is told: the time that is left, and the depth.
@@ -33,7 +34,7 @@ impl Outgoing {
     }
 
     pub(super) async fn send(&mut self, packet: Outbound) {
-        let Outbound { subject, bytes, inside, call, key, held, receipt } = packet;
+        let Outbound { subject, bytes, inside, call, key, held, lends, receipt } = packet;
         let since = held.as_ref().map(|held| held.since);
         let (key, bytes) = match key {
             None => (None, bytes),
@@ -50,7 +51,8 @@ impl Outgoing {
         }
         self.next += 1;
         let number = self.next;
-        self.under_way.add(number, &subject, [(receipt, call.map(|(until, _)| until))]);
+        let added = Added { receipt, until: call.map(|(until, _)| until), lends: lends.then_some(bytes.len()) };
+        self.under_way.add(number, &subject, [added], &mut self.lent);
         let reply = wire::reply(&self.inbox, number, inside, call.map(left), key);
         self.publish_packets(number..=number, since, subject, reply, bytes).await;
     }
@@ -82,11 +84,12 @@ impl Outgoing {
         let _held: Vec<_> = pack.iter_mut().filter_map(|packet| packet.held.take()).collect();
         let mut payload = Vec::with_capacity(size);
         pack.iter().for_each(|packet| wire::add_to_pack(&mut payload, &packet.bytes));
-        self.under_way.add(
-            first,
-            &subject,
-            pack.into_iter().map(|packet| (packet.receipt, packet.call.map(|(until, _)| until))),
-        );
+        let added = |packet: Outbound| Added {
+            until: until(&packet),
+            lends: packet.lends.then_some(packet.bytes.len()),
+            receipt: packet.receipt,
+        };
+        self.under_way.add(first, &subject, pack.into_iter().map(added).collect::<Vec<_>>(), &mut self.lent);
         self.publish_packets(first..=self.next, since, subject, reply, payload).await;
     }
 

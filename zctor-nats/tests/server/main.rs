@@ -5,6 +5,7 @@ mod broadcast;
 mod calls;
 mod client;
 mod cluster;
+mod credit;
 mod durable;
 mod errors;
 mod faults;

@@ -63,6 +63,8 @@ pub trait Carrier: Send + Sync {
 pub trait Receipt: Send {
     /// The message is in no mailbox yet: others are before it, or it waits for room.
     fn waits(&mut self) {}
+    /// Gives the permit of a send back, which is not in a mailbox yet: its sender has more room than its link.
+    fn lend_with(&mut self, _others: &mut TakenTogether) {}
     /// The message is in a mailbox. Of a send nothing more is told.
     fn taken(&mut self);
     /// The same, for one of several receipts that are told so at once.

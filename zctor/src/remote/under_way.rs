@@ -71,6 +71,12 @@ impl Receipt for UnderWay {
         }
     }
 
+    fn lend_with(&mut self, others: &mut TakenTogether) {
+        if self.permit.is_held() {
+            others.returned(&mut self.permit);
+        }
+    }
+
     fn answer(mut self: Box<Self>, answer: Answer) {
         self.resolve(answer);
     }
