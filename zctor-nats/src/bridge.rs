@@ -532,9 +532,12 @@ impl Bridge {
     /// ```
     ///
     /// A [`WorkQueue`](crate::WorkQueue) gives this process nothing more, and the handlers that have begun with its messages
-    /// are waited for. A message whose handler takes longer than `limit` is given to another process.
+    /// are waited for. A message whose handler takes longer than `limit` is given to another process only if the bridge closes,
+    /// or its process ends, before the handler has answered.
     ///
-    /// While there is no server, nothing is on its way to this process: then only the handlers are waited for.
+    /// While there is no server, nothing is on its way to this process: then only the handlers are waited for. If the bridge
+    /// is not closed before the next connection, the server may still choose this process for a moment then, and what it
+    /// sends is lost.
     ///
     /// Messages on their way to this process may be lost if the limit is up, if the connection breaks meanwhile, or if the
     /// server does not permit the bridge to publish to the subjects of its own pools. Their senders find that out, as of

@@ -7,6 +7,8 @@
 mod orders;
 mod said;
 mod sending;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -453,7 +455,7 @@ impl Outgoing {
                 self.subscribed.remove(&subject);
             }
             // An attempt before has subscribed to it, and was given up before the server had been heard.
-            if self.subscribed.contains_key(&subject) {
+            if self.is_subscribed(&subject) {
                 continue;
             }
             let topic = Topic {
@@ -481,10 +483,15 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Whether messages to this subject are taken in. A task that has panicked takes in nothing more.
+    fn is_subscribed(&self, subject: &str) -> bool {
+        self.subscribed.get(subject).is_some_and(|subscription| !subscription.has_ended())
+    }
+
     /// Answers the tools for services from now on. Where the server does not permit that, they do not see this bridge.
     async fn be_a_service(&mut self, commands: &UnboundedSender<Command>) -> Result<(), BridgeError> {
         for subject in self.service.subjects() {
-            if !self.answering.contains_key(&subject) {
+            if self.answering.get(&subject).is_none_or(JoinHandle::is_finished) {
                 let requests = self.state.patiently(None, self.client.subscribe(subject.clone())).await;
                 let requests = requests.and_then(Result::ok).ok_or(BridgeError::Disconnected)?;
                 let answering = tokio::spawn(Arc::clone(&self.service).answer(requests, commands.clone()));
@@ -506,7 +513,7 @@ impl Outgoing {
 
     async fn find_owners(&self, subjects: &[String]) -> Result<HashSet<usize>, BridgeError> {
         // This bridge may have subscribed to some itself, when it was told to serve them before.
-        let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.subscribed.contains_key(subject));
+        let own = |index: &usize| subjects.get(*index).is_some_and(|subject| self.is_subscribed(subject));
         for subject in subjects {
             self.hearing.forget(Operation::Publish, subject);
         }

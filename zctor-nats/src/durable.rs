@@ -17,7 +17,7 @@
 //! 6. Or it was not: the server is asked to give it again after a while. After the last try, or if this process does
 //!    not understand it, it is stored among the dead letters of the queue first, and leaves the queue then. So it is in one of
 //!    them at any time.
-//! 7. A bridge that leaves asks for no more, and takes the messages that the server had sent by then. It waits until each
+//! 7. A bridge that leaves asks for no more, and takes the messages that the server has given out to it. It waits until each
 //!    message that has come is handled, or is given back since the pool has no room for it. A message that it could not
 //!    store among the dead letters, since there is no server just then, stays in the queue.
 
@@ -27,10 +27,10 @@ mod key_header;
 mod names;
 mod publisher;
 mod reasons;
+mod request;
 mod streams;
 mod work_queue;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,29 +55,30 @@ use crate::session::Session;
 pub(crate) struct Queues {
     /// Made with the first link to a queue.
     publisher: Mutex<Option<Arc<Publisher>>>,
-    /// By their streams and their own names.
-    consumers: Mutex<HashMap<(String, String), Arc<Consumer>>>,
+    /// With those that have stopped, and still have messages.
+    consumers: Mutex<Vec<Arc<Consumer>>>,
     ledger: Arc<QueueLedger>,
 }
 
 impl Queues {
     /// Has the consumers ask for no more, and waits for what they have, for `limit` at most.
     pub(crate) fn leave(&self, session: &Session, limit: Duration) {
-        let consumers: Vec<_> = self.consumers().values().cloned().collect();
+        let consumers = self.consumers().clone();
         if !consumers.is_empty() {
+            let waited_for = consumers.clone();
             let left = session.begin(async move {
                 futures_util::future::join_all(consumers.iter().map(|consumer| consumer.leave())).await;
             });
-            // An error: the time is up, or the bridge is closed. A message that is not settled by then is given to another
-            // process after its `ack_wait`, and the next call waits for it again. A hook on the bridge's own thread waits
-            // for itself, until the limit.
+            // An error: the time is up, or the bridge is closed. A message that is not settled by then stays with its handler,
+            // and the next call waits for it again; if the bridge closes before that, another process is given it after its
+            // `ack_wait`. A hook on the bridge's own thread waits for itself, until the limit.
             if left.recv_timeout(limit).is_ok() {
-                self.consumers().retain(|_, consumer| !consumer.is_stopped());
+                self.consumers().retain(|consumer| !waited_for.iter().any(|left| Arc::ptr_eq(left, consumer)));
             }
         }
     }
 
-    fn consumers(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<Consumer>>> {
+    fn consumers(&self) -> MutexGuard<'_, Vec<Arc<Consumer>>> {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -175,8 +176,7 @@ impl Bridge {
         self.may_wait()?;
         let names = Names::new(self.namespace(), queue, M::WIRE)?;
         self.end().serve::<M>(engine, None)?;
-        let key = (names.stream.clone(), names.consumer.clone());
-        if self.queues().consumers().get(&key).is_some_and(|consumer| !consumer.is_stopped()) {
+        if self.queues().consumers().iter().any(|consumer| consumer.serves(&names)) {
             return Ok(());
         }
         let context = context(self.session());
@@ -189,8 +189,9 @@ impl Bridge {
         let pull = made.unwrap_or(Err(BridgeError::Closed))?;
         // Without the lock until here: the server may be slow, and `leave` takes it too. Another thread may have been faster.
         let mut consumers = self.queues().consumers();
-        if consumers.get(&key).is_none_or(|served| served.is_stopped()) {
-            consumers.insert(key, Arc::clone(&consumer));
+        if !consumers.iter().any(|other| other.serves(consumer.names())) {
+            consumers.retain(|other| !other.is_done());
+            consumers.push(Arc::clone(&consumer));
             self.session().runtime.spawn(consumer.run(pull));
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::arrivals::Arrivals;
 use crate::connection::Command;
 use crate::foreign;
 use crate::service::Endpoint;
-use crate::wire::{self, Origin, Terms};
+use crate::wire::{self, Origin, PacketHeader};
 
 /// Takes in the messages of one subscription.
 pub(crate) struct Desk {
@@ -26,18 +26,18 @@ pub(crate) struct Desk {
 impl Desk {
     /// Takes a message in.
     pub(crate) fn take_in(self: &Arc<Self>, message: Message) {
-        let Some((origin, terms)) = message.reply.as_ref().and_then(|reply| wire::read_reply(reply, now)) else {
+        let Some((origin, header)) = message.reply.as_ref().and_then(|reply| wire::read_reply(reply, now)) else {
             return foreign::deliver(message, self.route, &self.endpoint, &self.end, &self.commands);
         };
-        match terms {
-            Some(Terms { inside, call, pack: None, key }) => {
+        match header {
+            Some(PacketHeader { inside, call, pack: None, key }) => {
                 let Some((key, bytes)) = wire::split_key(&message.payload, key) else {
                     return self.refuse(origin, "its key is longer than its payload");
                 };
                 self.deliver(origin, bytes, inside, call, key.map(Arc::from));
             }
             // A sender that waits for a packet which is not there hears of it when its time is up.
-            Some(Terms { inside, call, pack: Some(packets), .. }) => {
+            Some(PacketHeader { inside, call, pack: Some(packets), .. }) => {
                 let packets = wire::read_pack(&message.payload).take(usize::try_from(packets).unwrap_or(usize::MAX));
                 if call.is_none() {
                     return self.deliver_sends(origin, packets.collect(), inside);
@@ -47,7 +47,7 @@ impl Desk {
                     self.deliver(origin, bytes, inside, call.clone(), None);
                 }
             }
-            None => self.refuse(origin, "its terms cannot be read on the other side"),
+            None => self.refuse(origin, "its header cannot be read on the other side"),
         }
     }
 

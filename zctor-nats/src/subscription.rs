@@ -73,6 +73,17 @@ impl Subscription {
         Ok(Self { leave, task })
     }
 
+    /// Whether nothing more is taken in: the bridge has ended, or the task has panicked.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Ends the task, as a panic would.
+    #[cfg(test)]
+    pub(crate) fn abort(&self) {
+        self.task.abort();
+    }
+
     /// Has it end, at this time at the latest. The task is done when it has.
     pub(crate) fn leave(self, until: Instant) -> JoinHandle<()> {
         // An error if it has ended already.

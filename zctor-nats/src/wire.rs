@@ -59,9 +59,9 @@ pub(crate) struct Origin {
     pub(crate) number: u64,
 }
 
-/// The terms of a packet: all that the receiver has to know beside its bytes.
+/// The header of a packet: all that the receiver has to know beside its bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Terms {
+pub(crate) struct PacketHeader {
     /// A handler has sent it.
     pub(crate) inside: bool,
     pub(crate) call: Option<CallHeader>,
@@ -114,15 +114,15 @@ pub(crate) fn reply_to_pack(
     format!("{}.p{packets}", reply(inbox, first, inside, call, None))
 }
 
-/// Reads the reply subject of a packet; `None` for any other. The terms are `None` if they cannot be read.
-pub(crate) fn read_reply(subject: &str, now: impl FnOnce() -> Instant) -> Option<(Origin, Option<Terms>)> {
+/// Reads the reply subject of a packet; `None` for any other. The header is `None` if it cannot be read.
+pub(crate) fn read_reply(subject: &str, now: impl FnOnce() -> Instant) -> Option<(Origin, Option<PacketHeader>)> {
     let (inbox, rest) = subject.rsplit_once(".r.")?;
     let (number, words) = rest.split_once('.').unwrap_or((rest, ""));
     let origin = Origin { inbox: inbox.into(), number: number.parse().ok()? };
-    Some((origin, if words.is_empty() { Some(Terms::default()) } else { read_terms(words, now()) }))
+    Some((origin, if words.is_empty() { Some(PacketHeader::default()) } else { read_header(words, now()) }))
 }
 
-fn read_terms(words: &str, now: Instant) -> Option<Terms> {
+fn read_header(words: &str, now: Instant) -> Option<PacketHeader> {
     let (mut inside, mut call, mut left, mut depth, mut pack, mut key) = (false, false, None, 0, None, None);
     for word in words.split('.') {
         match word.split_at_checked(1)? {
@@ -140,7 +140,12 @@ fn read_terms(words: &str, now: Instant) -> Option<Terms> {
     }
     // So much earlier than at the caller that the word of its end arrives there in time.
     let until = left.map(|left| now + left.saturating_sub((left / 10).max(Duration::from_millis(5))));
-    Some(Terms { inside, call: call.then_some(CallHeader { until, depth, or_send: false, queued: false }), pack, key })
+    Some(PacketHeader {
+        inside,
+        call: call.then_some(CallHeader { until, depth, or_send: false, queued: false }),
+        pack,
+        key,
+    })
 }
 
 /// The numbers of the packets that a reply subject names: `rest` is the part behind `<inbox>.r.`.
@@ -285,18 +290,18 @@ mod tests {
     }
 
     #[test]
-    fn the_terms_of_a_packet_come_back_as_they_went() {
+    fn the_header_of_a_packet_comes_back_as_it_went() {
         let now = zctor::now();
         let read = |subject: &str| read_reply(subject, || now);
-        let (origin, terms) = read(&reply("_INBOX.a", 7, false, None, None)).expect("it is a packet's");
+        let (origin, header) = read(&reply("_INBOX.a", 7, false, None, None)).expect("it is a packet's");
         assert_eq!((&*origin.inbox, origin.number), ("_INBOX.a", 7));
-        assert!(matches!(terms, Some(Terms { inside: false, call: None, pack: None, .. })));
+        assert!(matches!(header, Some(PacketHeader { inside: false, call: None, pack: None, .. })));
         let inside = read(&reply("a", 7, true, None, None));
-        assert!(matches!(inside, Some((_, Some(Terms { inside: true, call: None, pack: None, .. })))));
+        assert!(matches!(inside, Some((_, Some(PacketHeader { inside: true, call: None, pack: None, .. })))));
         let subject = reply("a", 7, true, Some((Duration::from_millis(100), 3)), Some(2));
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..8));
-        let (_, terms) = read(&subject).expect("it is a packet's");
-        let Terms { inside, call, key, .. } = terms.expect("it can be read");
+        let (_, header) = read(&subject).expect("it is a packet's");
+        let PacketHeader { inside, call, key, .. } = header.expect("it can be read");
         let call = call.expect("it is one of a call");
         assert_eq!((inside, call.depth, call.until), (true, 3, Some(now + Duration::from_millis(90))));
         assert_eq!(key, Some(2));
@@ -311,15 +316,15 @@ mod tests {
     fn a_pack_comes_back_as_it_went() {
         let subject = reply_to_pack("a", 7, true, None, 3);
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
-        let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
-        assert!(matches!(terms, Some(Terms { inside: true, call: None, pack: Some(3), .. })));
+        let (_, header) = read_reply(&subject, zctor::now).expect("it is a packet's");
+        assert!(matches!(header, Some(PacketHeader { inside: true, call: None, pack: Some(3), .. })));
         let subject = reply_to_pack("a", 7, false, Some((Duration::from_millis(100), 2)), 3);
         assert_eq!(subject.strip_prefix("a.r.").map(read_numbers_of), Some(7..10));
-        let (_, terms) = read_reply(&subject, zctor::now).expect("it is a packet's");
-        let call = terms.filter(|terms| terms.pack == Some(3)).and_then(|terms| terms.call);
+        let (_, header) = read_reply(&subject, zctor::now).expect("it is a packet's");
+        let call = header.filter(|header| header.pack == Some(3)).and_then(|header| header.call);
         assert_eq!(call.map(|call| call.depth), Some(2));
         let endless = read_reply(&reply_to_pack("a", 7, false, None, u64::MAX), zctor::now);
-        assert!(matches!(endless, Some((_, Some(Terms { pack: Some(LARGEST_PACK), .. })))), "{endless:?}");
+        assert!(matches!(endless, Some((_, Some(PacketHeader { pack: Some(LARGEST_PACK), .. })))), "{endless:?}");
         let packets: [&[u8]; 3] = [b"one", b"", b"three"];
         let mut pack = Vec::new();
         packets.iter().for_each(|packet| add_to_pack(&mut pack, packet));

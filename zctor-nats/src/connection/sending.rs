@@ -16,7 +16,7 @@ use crate::session::{most_together, too_large};
 use crate::under_way::Added;
 use crate::wire::{self, Origin};
 
-/// The terms of a call as the other side is told: the time that is left, and the depth.
+/// The header of a call as the other side is told: the time that is left, and the depth.
 fn left((until, depth): (Instant, u32)) -> (Duration, u32) {
     (until.saturating_duration_since(now()).min(LONGEST), depth)
 }

@@ -7,31 +7,26 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::Info;
 use async_nats::jetstream::{AckKind, Context, Message};
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::unconstrained;
 use zctor::remote::transport::{Answer, CallHeader, End, Format, Packet, Receipt, Route};
 
 use crate::durable::books::{QueueBooks, QueueLedger};
 use crate::durable::key_header;
 use crate::durable::names::Names;
 use crate::durable::reasons::Reasons;
+use crate::durable::request::Request;
 use crate::durable::{WorkQueue, streams};
-use crate::echo::Echo;
 use crate::error::BridgeError;
 use crate::session::Session;
 use crate::wire::one_line;
 
-/// How long the server keeps a request for messages while it has none.
-const EXPIRES: Duration = Duration::from_secs(30);
 /// How long after something went wrong it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often a dead letter is stored, until that is left to the next giving-out of its message.
-const BURIALS: u32 = 5;
+const DEAD_LETTER_ATTEMPTS: u32 = 5;
 /// How long a reason is at most, in bytes.
 const LONGEST_REASON: usize = 1_024;
 
@@ -76,8 +71,22 @@ impl Consumer {
         Self { session, context, names, queue, wire, end, ledger, places, stopped, reasons }
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    fn is_stopped(&self) -> bool {
         *self.stopped.borrow()
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whether it takes the messages of the same enum from the same queue.
+    pub(crate) fn serves(&self, names: &Names) -> bool {
+        !self.is_stopped() && (&self.names.stream, &self.names.consumer) == (&names.stream, &names.consumer)
+    }
+
+    /// Whether it has stopped, and each of its messages is settled.
+    pub(crate) fn is_done(&self) -> bool {
+        self.is_stopped() && self.places.available_permits() == self.queue.in_flight as usize
     }
 
     /// Asks for no more, and waits until each message that has come is settled.
@@ -110,32 +119,30 @@ impl Consumer {
                 () = &mut stop => return,
                 places = ready => places,
             };
-            let changed = self.session.state.changed();
-            tokio::pin!(changed);
-            let request = pull.batch().max_messages(places.num_permits()).expires(EXPIRES).messages();
-            let batch = tokio::select! {
+            let request = tokio::select! {
                 biased;
                 () = &mut stop => return,
-                batch = request => batch,
+                request = Request::send(&self.session, &self.context, &pull, places.num_permits()) => request,
             };
-            let mut is_well = batch.is_ok();
-            if let Ok(mut batch) = batch {
+            let mut is_well = request.is_ok();
+            if let Ok(mut request) = request {
                 loop {
                     let next = tokio::select! {
                         biased;
-                        () = &mut stop => return self.take_the_rest(batch, places).await,
-                        // Before the loss of the connection: what has come until then has used up a try.
-                        next = batch.next() => next,
-                        // The server that had the request is gone.
-                        () = &mut changed => break,
+                        () = &mut stop => {
+                            // The server may have sent some that have not come yet: each has used up a try.
+                            let take = |message| self.begin(message, places.split(1));
+                            return request.end(take).await;
+                        }
+                        next = request.next() => next,
                     };
-                    match (next, places.split(1)) {
-                        (Some(Ok(message)), Some(place)) => drop(tokio::spawn(Arc::clone(&self).take(message, place))),
-                        (Some(Err(_)), _) => {
+                    match next {
+                        Some(Ok(message)) => self.begin(message, places.split(1)),
+                        Some(Err(_)) => {
                             is_well = false;
                             break;
                         }
-                        _ => break,
+                        None => break,
                     }
                 }
             }
@@ -168,17 +175,9 @@ impl Consumer {
         }
     }
 
-    /// Takes the messages that the server has sent before it hears of the end: each has used up a try.
-    async fn take_the_rest(self: &Arc<Self>, mut batch: Batch, mut places: OwnedSemaphorePermit) {
-        let echoed = async { Echo::open(&self.session.client).await?.pass().await };
-        tokio::select! {
-            biased;
-            _ = echoed => {}
-            () = self.is_cut_off() => {}
-        }
-        // Without a limit on the work of one task at a time, which would hide that a message has come.
-        while let Some(Some(Ok(message))) = unconstrained(batch.next()).now_or_never() {
-            let Some(place) = places.split(1) else { return };
+    /// Takes a message, for which there is a place: the server gives out no more than it was asked for.
+    fn begin(self: &Arc<Self>, message: Message, place: Option<OwnedSemaphorePermit>) {
+        if let Some(place) = place {
             drop(tokio::spawn(Arc::clone(self).take(message, place)));
         }
     }
@@ -207,7 +206,7 @@ impl Consumer {
                 AckKind::Nak(Some(self.queue.pause(tried)))
             }
             Outcome::Again(reason) | Outcome::Dead(reason) => {
-                if self.bury(&message, &id, tried, &reason).await {
+                if self.dead_letter(&message, &id, tried, &reason).await {
                     self.settle(|books| books.dead += 1);
                     AckKind::Term
                 } else {
@@ -304,9 +303,9 @@ impl Consumer {
     /// Whether the message is stored among the dead letters. It is not if their stream is deleted or full, the server does
     /// not permit it, or this process leaves while there is no server; then the message stays in the queue, and its place
     /// is for others.
-    async fn bury(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
+    async fn dead_letter(&self, message: &Message, id: &str, tried: u32, reason: &str) -> bool {
         let stored = async {
-            for _ in 0..BURIALS {
+            for _ in 0..DEAD_LETTER_ATTEMPTS {
                 self.session.state.connected().await;
                 if self.store_dead(message, id, tried, reason).await {
                     return true;

@@ -65,6 +65,8 @@ fn a_flood_of_sends_and_calls_keeps_its_order() {
         let (_there, serves, told) = served_log(&server);
         let (here, calls) = (ActorEngine::new(), server.patient_bridge());
         calls.attach::<LogMessage>(&here).expect("a link");
+        let mut stock = Stock::connect(server.port());
+        stock.listen("zctor.3.test.LogMessage.t");
         let source: SourceClient = here.start(SourceMessage::actor(|| Source)).expect("a thread");
         source.flood().expect("it is live");
         assert!(receive_many(&told, FLOOD as usize).into_iter().eq(0..FLOOD));
@@ -74,6 +76,12 @@ fn a_flood_of_sends_and_calls_keeps_its_order() {
         assert!(books.is_balanced(), "{books}");
         assert_eq!((books.acked, books.ended), (u64::from(FLOOD) - asked, asked), "{books}");
         assert_eq!(serves.books().taken, u64::from(FLOOD));
+        let mut heard = OnTheWire::default();
+        while heard.sends + heard.calls < FLOOD {
+            heard.note(&stock.hear().reply);
+        }
+        // Most have waited for the bridge, or the order of packs was not looked at.
+        assert!(heard.sends_in_packs > FLOOD / 2, "{} of {FLOOD} went in packs", heard.sends_in_packs);
     });
 }
 

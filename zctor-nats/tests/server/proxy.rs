@@ -15,6 +15,8 @@ pub(crate) struct Proxy {
 #[derive(Default)]
 struct State {
     stalled: bool,
+    /// Bytes to the server have come since it was stalled.
+    holds_orders: bool,
     /// After so many more bytes to the server all connections are cut, in the middle of whatever they are.
     cut_after: Option<usize>,
     connections: Vec<TcpStream>,
@@ -47,8 +49,15 @@ impl Proxy {
 
     /// Holds all bytes back, or lets them through again.
     pub(crate) fn stall(&self, stalled: bool) {
-        self.lock().stalled = stalled;
+        let mut state = self.lock();
+        (state.stalled, state.holds_orders) = (stalled, false);
+        drop(state);
         self.shared.1.notify_all();
+    }
+
+    /// Whether it holds bytes back that are on their way to the server.
+    pub(crate) fn holds_orders(&self) -> bool {
+        self.lock().holds_orders
     }
 
     /// Cuts the connections after so many more bytes to the server.
@@ -63,7 +72,9 @@ impl Proxy {
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, counts: bool) {
         let mut bytes = [0; 4_096];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
-            let state = self.shared.1.wait_while(self.lock(), |state| state.stalled);
+            let mut state = self.lock();
+            state.holds_orders |= counts && state.stalled;
+            let state = self.shared.1.wait_while(state, |state| state.stalled);
             let mut state = state.unwrap_or_else(PoisonError::into_inner);
             let left = state.cut_after.filter(|_| counts);
             let passes = left.map_or(count, |left| left.min(count));

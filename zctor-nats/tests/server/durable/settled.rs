@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zctor::Overflow;
 use zctor::{ActorEngine, ActorThread, actor};
-use zctor_nats::WorkQueue;
+use zctor_nats::{Bridge, WorkQueue};
 use zctor_tests::{Gate, LIMIT, bounded, expect_panics, receive};
 
 use super::{Declined, Filling, Serving, Task, TaskMessage, Told, WELL, jobs, stream, until};
@@ -257,12 +257,13 @@ fn a_message_that_the_server_had_sent_before_a_process_leaves_is_handled_there()
         // The process has asked for three, so the server has been asked for two more.
         filling.fill([1]);
         serving.await_books(1, 0);
+        // The process has said that the first is handled, and says nothing more by itself.
+        until(|| stream::len(&server, "test-jobs") == 0);
         proxy.stall(true);
         filling.fill([2, 3]);
         std::thread::scope(|scope| {
             let leaving = scope.spawn(|| serving.bridge.leave(Duration::MAX));
-            // It has begun to leave by then, or the test shows nothing.
-            std::thread::park_timeout(Duration::from_millis(200));
+            until(|| proxy.holds_orders());
             proxy.stall(false);
             leaving.join().expect("it ends");
         });
@@ -271,23 +272,67 @@ fn a_message_that_the_server_had_sent_before_a_process_leaves_is_handled_there()
     });
 }
 
+/// Issue #17: what the server gave out before it knew that a process leaves was dropped there, and came again after
+/// `ack_wait`.
+#[test]
+fn what_was_given_to_a_process_that_leaves_under_load_is_not_dropped() {
+    const ROUNDS: u64 = 50;
+    const EACH: u64 = 200;
+    bounded(|| {
+        let (server, queue) = (Server::start_with_streams(), jobs().in_flight(1_000).ack_wait(4 * LIMIT));
+        let (filling, serving) = (Filling::start(&server, &queue), Serving::start(&server, &queue, WELL));
+        std::thread::scope(|scope| {
+            let fills = scope.spawn(|| filling.fill(0..ROUNDS * EACH));
+            for round in 1..=ROUNDS {
+                until(|| serving.bridge.queue_books().delivered >= round * EACH / 2);
+                assert!(serving.bridge.leave(LIMIT).is_drained());
+                serving.bridge.serve_durable::<TaskMessage>(&serving.engine, &queue).expect("it was served before");
+            }
+            assert_eq!(fills.join().expect("it ends").acked, ROUNDS * EACH);
+        });
+        serving.await_books(ROUNDS * EACH, 0);
+    });
+}
+
+/// Issue #17: a queue that was served anew took the place of its consumer that still had messages.
+#[test]
+fn leave_waits_for_the_messages_of_a_queue_that_was_served_anew() {
+    bounded(|| {
+        let (server, queue) = (Server::start_with_streams(), jobs());
+        let (engine, bridge, gate) = full(&server, &queue);
+        bridge.leave(Duration::from_millis(10));
+        bridge.serve_durable::<TaskMessage>(&engine, &queue).expect("it was served before");
+        gate.open();
+        assert!(bridge.leave(LIMIT).is_drained());
+        // The third is given back at its next offer: that the handlers have ended says nothing of it.
+        let books = bridge.queue_books();
+        assert_eq!(books.under_way(), 0, "{books}");
+    });
+}
+
+/// A bounded pool that has three messages of a queue: one is with its handler, one in the mailbox, and one is offered again
+/// and again, after half a second at last.
+fn full(server: &Server, queue: &WorkQueue) -> (ActorEngine, Bridge, Gate) {
+    let (engine, bridge, gate) = (ActorEngine::new(), server.bridge(), Gate::new());
+    let inside = gate.clone();
+    let thread = ActorThread::new().mailbox_bound(1).overflow(Overflow::Refuse);
+    let (tell, _told) = std::sync::mpsc::channel();
+    let task = move || Task { told: tell.clone(), gate: inside.clone(), course: WELL, tried: Vec::new() };
+    engine.spawn(thread.register(TaskMessage::actor(task))).expect("a thread");
+    bridge.serve_durable::<TaskMessage>(&engine, queue).expect("the server has streams");
+    Filling::start(server, queue).fill([1, 2, 3]);
+    gate.await_arrivals(1);
+    until(|| bridge.queue_books().delivered == 3);
+    zctor::sleep(Duration::from_secs(3));
+    (engine, bridge, gate)
+}
+
 /// Issue #17: that the books are drained says nothing of a message that the pool has no room for.
 #[test]
 fn leave_gives_back_what_the_pool_has_no_room_for() {
     bounded(|| {
         let (server, queue) = (Server::start_with_streams(), jobs());
-        let (engine, bridge, gate) = (ActorEngine::new(), server.bridge(), Gate::new());
-        let inside = gate.clone();
-        let thread = ActorThread::new().mailbox_bound(1).overflow(Overflow::Refuse);
-        let (tell, _told) = std::sync::mpsc::channel();
-        let task = move || Task { told: tell.clone(), gate: inside.clone(), course: WELL, tried: Vec::new() };
-        engine.spawn(thread.register(TaskMessage::actor(task))).expect("a thread");
-        bridge.serve_durable::<TaskMessage>(&engine, &queue).expect("the server has streams");
-        // One is with its handler, one in the mailbox, and one is offered again and again, after half a second at last.
-        Filling::start(&server, &queue).fill([1, 2, 3]);
-        gate.await_arrivals(1);
-        until(|| bridge.queue_books().delivered == 3);
-        zctor::sleep(Duration::from_secs(3));
+        let (_engine, bridge, gate) = full(&server, &queue);
         std::thread::scope(|scope| {
             let leaving = scope.spawn(|| bridge.leave(LIMIT));
             zctor::sleep(Duration::from_millis(100));
