@@ -270,6 +270,10 @@ fn the_messages_of_a_pack_wait_for_room_one_by_one_and_hold_up_nobody() {
         // The first is at the gate and the second in the mailbox.
         let told = receive_many(&served.told, 2);
         assert!(matches!(told[..], [Told::Taken(0), Told::Taken(1)]), "{told:?}");
+        // The second is counted as waiting until its sender has been told.
+        while served.end.books().waiting > u64::from(ALL) - 2 {
+            std::thread::yield_now();
+        }
         assert_eq!(served.end.books().waiting, u64::from(ALL) - 2);
         served.gate.open();
         let notes = receive_many(&served.notes, ALL as usize);
@@ -305,6 +309,36 @@ fn those_of_a_pack_that_find_no_room_are_told_by_their_variants() {
         // Each was sent twice: with its pack, and once more by itself.
         let stats = served.engine.stats();
         assert_eq!((stats.refused, stats.types[0].refused.full), (3, 3));
+    });
+}
+
+/// Others of its pack are in mailboxes by then: their senders would send them again.
+#[test]
+fn a_panic_in_the_drop_of_a_message_that_finds_no_room_is_no_loss_of_its_pack() {
+    expect_panics("it breaks");
+    bounded(|| {
+        let served = Served::start(1, || ActorThread::new().inner_bound(2, Inner::Refuse));
+        served.deliver(0, &[note(0)], true);
+        served.gate.await_arrivals(1);
+        assert!(matches!(receive(&served.told), Told::Together(1)));
+        let touch = bytes(&LogMessage::Touch(Brittle { breaks: false }));
+        served.deliver(1, &[note(1), bytes(&LogMessage::Mark(2)), touch, bytes(&LogMessage::Mark(4))], true);
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        for told in receive_many(&served.told, 4) {
+            match told {
+                Told::Taken(number) => taken.push(number),
+                Told::Answered(3, Answer::Unreachable) => refused.push(3),
+                Told::Answered(number, Answer::Full) => refused.push(number),
+                other => panic!("{other:?}"),
+            }
+        }
+        served.gate.open();
+        let notes = receive_many(&served.notes, 3);
+        assert!(notes.iter().map(|(_, number)| *number).eq([0, 1, 2]));
+        taken.sort_unstable();
+        refused.sort_unstable();
+        assert_eq!((taken, refused), (vec![1, 2], vec![3, 4]));
+        served.assert_drained(3);
     });
 }
 

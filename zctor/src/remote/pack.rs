@@ -91,7 +91,9 @@ impl<M: RemoteMessage> ServedPool<M> {
         let back = if inside { as_inside(send_all) } else { send_all() };
         let again = |message: M| {
             let variant = message.variant();
-            send(&self.pool_at_once, message, inside).err().map(|answer| (variant, answer))
+            // A panic is that of the drop of a refused message. Others of the pack are in mailboxes by now.
+            let sent = catch(|| send(&self.pool_at_once, message, inside)).unwrap_or(Err(Answer::Unreachable));
+            sent.err().map(|answer| (variant, answer))
         };
         back.into_iter().filter_map(again).collect()
     }
