@@ -269,14 +269,14 @@ struct Bridge(FarClient);
 
 impl BridgeHandler for Bridge {
     fn cross(&mut self, _: &mut Context<BridgeMessage>, gate: Gate) {
-        self.0.load(gate).unwrap();
+        self.0.load(gate).expect("the callee is live");
     }
 }
 
 /// Looks until what is stuck longest is that for a second.
 fn when_stuck(served: &Served) -> Snapshot {
     loop {
-        let snapshot = fetch(&served.to_string()).unwrap();
+        let snapshot = fetch(&served.to_string()).expect("the console answers");
         if snapshot.waits.last().is_some_and(|root| root.longest >= 1.0) {
             return snapshot;
         }
