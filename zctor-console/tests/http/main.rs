@@ -222,15 +222,21 @@ fn await_rest(engine: &ActorEngine) {
     }
 }
 
+/// An instance whose handler is held by a gate. Its thread was parked before.
+fn a_held_job(engine: &ActorEngine) -> (JobClient, Gate) {
+    let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).expect("the pool starts");
+    await_rest(engine);
+    let gate = Gate::new();
+    jobs.hold(gate.clone()).expect("it is live");
+    gate.await_arrivals(1);
+    (jobs, gate)
+}
+
 #[test]
 fn the_first_look_finds_a_handler_that_is_stuck_though_nobody_waits_for_it() {
     bounded(|| {
         let (engine, served) = served();
-        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
-        await_rest(&engine);
-        let gate = Gate::new();
-        jobs.hold(gate.clone()).unwrap();
-        gate.await_arrivals(1);
+        let (_jobs, gate) = a_held_job(&engine);
         thread::park_timeout(HELD); // a look would tell the time too
         let ill = ask(&served, "healthz?limit=0.2");
         assert!(status(&ill) == "503" && ill.contains("RUNS `JobMessage` 0.0 for "), "{ill}");
@@ -321,11 +327,7 @@ fn what_another_engine_holds_up_names_no_thread_of_this_one() {
 fn all_that_say_since_when_the_culprit_is_stuck_mean_one_moment() {
     bounded(|| {
         let (engine, served) = served();
-        let jobs: JobClient = engine.pool(1, JobMessage::actor(|| Job)).unwrap();
-        await_rest(&engine);
-        let gate = Gate::new();
-        jobs.hold(gate.clone()).unwrap();
-        gate.await_arrivals(1);
+        let (jobs, gate) = a_held_job(&engine);
         // It has run for a while before somebody waits for it: it is stuck since it runs.
         thread::park_timeout(HELD);
         thread::scope(|scope| {
