@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::actor::dispatch::Dispatch;
-use crate::actor::handling::{Beginning, skip_given_up};
+use crate::actor::handling::{Beginning, of_another_type, skip_given_up};
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::mailbox::envelope::Serving;
@@ -138,12 +138,6 @@ where
         let request = (request, how(local, serving, route.take()));
         call(cell, local, serving, request, cancellable);
     }
-    true
-}
-
-/// Not reached: a slot's generation names one instance, whose messages' type its senders know.
-fn of_another_type() -> bool {
-    debug_assert!(false, "mail of another type than that of its instance");
     true
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::rc::Rc;
 
 use crate::actor::dispatch::Dispatch;
+use crate::actor::handling::of_another_type;
 use crate::actor::state::TypedCell;
 use crate::client::message::Message;
 use crate::mailbox::envelope::Serving;
@@ -24,7 +25,7 @@ where
     None
 }
 
-/// Not reached: a slot's generation names one instance, whose messages' type its senders know.
+/// Not reached without the feature.
 // Always: it is to cost what a plain `return` costs.
 #[inline(always)]
 pub(crate) fn handle<M, S>(
@@ -37,8 +38,7 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    debug_assert!(false, "mail of another type than that of its instance");
-    true
+    of_another_type()
 }
 
 /// As [`handle`].
@@ -54,8 +54,7 @@ where
     M: Dispatch<S, Port: Send> + Send,
     S: 'static,
 {
-    debug_assert!(false, "mail of another type than that of its instance");
-    true
+    of_another_type()
 }
 
 /// Says which feature `#[actor(remote)]` needs.
